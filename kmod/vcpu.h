@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Floor 1: struct lodge_vcpu, field by field, with what protects each. The
+ * legend of lock tags stands in vm.h. Functions live with the floor that acts.
+ */
+#ifndef LODGE_VCPU_H
+#define LODGE_VCPU_H
+
+#include <linux/kvm.h>
+#include <linux/mutex.h>
+#include <linux/preempt.h>
+#include <linux/rcuwait.h>
+#include <linux/signal.h>
+
+#include "types.h"
+#include "event.h"
+#include "exit.h"
+#include "state.h"
+
+struct lodge_vm;
+struct svm_vcpu;
+struct vmx_vcpu;
+struct lodge_cpuid;
+struct lodge_fpu;
+struct lodge_msrs;
+struct lodge_vcpu_clock;
+struct lodge_lapic;
+struct lodge_emulator;
+
+/*
+ * Run states, in vcpu->mode. The vCPU's own thread makes every transition but
+ * one; the decision table of who sends an IPI stands in request.c.
+ *
+ *   OUTSIDE_GUEST -> IN_GUEST        thread, IRQs off, before it looks at requests
+ *   IN_GUEST      -> EXITING         anybody: "leave the guest and look"
+ *   IN_GUEST, EXITING -> OUTSIDE_GUEST   thread, IRQs off, after the exit
+ */
+enum lodge_vcpu_mode {
+	LODGE_OUTSIDE_GUEST,
+	LODGE_IN_GUEST,
+	LODGE_EXITING,
+};
+
+/* What update_intercepts() derives intercepts from; set by floors 3 and 4. */
+#define LODGE_INTERCEPT_DR		BIT(0)	/* debug-register access exits */
+#define LODGE_INTERCEPT_DB		BIT(1)	/* #DB exits */
+#define LODGE_INTERCEPT_BP		BIT(2)	/* #BP exits */
+#define LODGE_PASS_SPEC_CTRL		BIT(3)	/* guest has written SPEC_CTRL: no exits */
+#define LODGE_PASS_PRED_CMD		BIT(4)	/* guest may issue IBPB itself */
+
+/*
+ * Events that wait for the guest. event_queue.c says in which order they go in.
+ * All [v].
+ */
+struct lodge_event_queue {
+	struct lodge_event injected;	/* delivery began and was cut off: goes first */
+	struct lodge_event exception;	/* raised, delivery not begun */
+	u32 nr_nmis;			/* NMIs waiting, at most 2 */
+	bool has_user_irq;		/* KVM_INTERRUPT without a LAPIC */
+	u8 user_vector;
+	bool triple_fault;
+};
+
+/*
+ * What KVM_RUN must finish when user space comes back, set by exit_io.c and
+ * friends; NULL if nothing. Returns as exit handlers do.
+ */
+typedef int (*lodge_completion_t)(struct lodge_vcpu *vcpu);
+
+struct lodge_vcpu {
+	/* Identity. */
+	struct lodge_vm *vm;		/* [i] */
+	u32 id;				/* [i] initial APIC id, the number user space gave */
+	u32 index;			/* [i] place in vm->vcpus */
+	struct kvm_run *run;		/* [i] first of the pages shared with user space */
+	void *pio_data;			/* [i] the page behind it */
+
+	/* Thread and residence. */
+	struct mutex mutex;		/* one ioctl, KVM_RUN included, at a time */
+	struct preempt_notifier preempt_notifier;	/* [v] */
+	int cpu;			/* [p] pCPU it is loaded on, -1 for none */
+	int last_cpu;			/* [p] pCPU it was loaded on before, -1 for none */
+	int mode;			/* [a] enum lodge_vcpu_mode */
+	unsigned long requests;		/* [a] LODGE_REQ_* bits, request.h */
+	struct rcuwait wait;		/* where a halted vCPU sleeps */
+	sigset_t sigset;		/* [v] KVM_SET_SIGNAL_MASK */
+	bool has_sigset;		/* [v] */
+	u32 mp_state;			/* [v] KVM_MP_STATE_* */
+
+	/* Architectural state; use through regs.h. */
+	struct lodge_x86_state state;	/* [v] */
+	u32 state_valid;		/* [v] blocks whose copy in state is current */
+	u32 state_dirty;		/* [v] blocks to be written before the next entry */
+	u64 cr8;			/* [v] without in-kernel LAPIC only */
+	u64 apic_base;			/* [v] IA32_APIC_BASE */
+
+	/* Backend. */
+	union {
+		struct svm_vcpu *svm;	/* [v] */
+		struct vmx_vcpu *vmx;	/* [v] */
+	};
+	u32 intercept_policy;		/* [v] LODGE_INTERCEPT_*, LODGE_PASS_* */
+
+	/* Hardware the guest sees, floor 3. */
+	struct lodge_cpuid *cpuid;	/* [v] never NULL once created */
+	struct lodge_fpu *fpu;		/* [i] pointer */
+	struct lodge_msrs *msrs;	/* [i] pointer */
+	struct lodge_vcpu_clock *clock;	/* [i] pointer */
+	struct lodge_lapic *lapic;	/* [i] NULL without in-kernel irqchip */
+
+	/* Policy, floor 4. */
+	struct lodge_event_queue events;	/* [v] */
+	struct lodge_exit exit;		/* [v] the last one */
+	struct lodge_emulator *emulator;	/* [i] pointer; exit_io.c's scratch space */
+	lodge_completion_t completion;	/* [v] */
+	u32 guest_debug;		/* [v] KVM_GUESTDBG_*, 0 for none */
+};
+
+#endif /* LODGE_VCPU_H */

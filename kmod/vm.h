@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Floor 1: struct lodge_vm, field by field, and the legend of lock tags.
+ *
+ * Legend: who may write a field, and what a reader holds
+ *   [i]  immutable once the object is published
+ *   [m]  vm->lock
+ *   [s]  written under vm->slots_lock, read under vm->srcu
+ *   [t]  vm->mmu_lock
+ *   [v]  vcpu->mutex
+ *   [p]  only the CPU that the vCPU is loaded on, preemption off
+ *   [q]  the irqchip's lock, IRQ-safe
+ *   [a]  atomic
+ *
+ * Order, outermost first:
+ *   vm->lock -> vcpu->mutex (ascending index) -> vm->slots_lock -> vm->irq_lock
+ *   -> vm->srcu (read side) -> vm->mmu_lock -> model locks (pic, ioapic before lapic)
+ */
+#ifndef LODGE_VM_H
+#define LODGE_VM_H
+
+#include <linux/kvm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/srcu.h>
+#include <linux/xarray.h>
+
+#include "types.h"
+
+struct lodge_vcpu;
+struct lodge_memslots;
+struct lodge_tdp;
+struct lodge_irqchip;
+struct lodge_irq_routing;
+struct lodge_vm_clock;
+struct iobus;
+
+/* As KVM: the answers to KVM_CAP_MAX_VCPUS and KVM_CAP_MAX_VCPU_ID. */
+#define LODGE_MAX_VCPUS		1024
+#define LODGE_MAX_VCPU_ID	4096
+
+struct lodge_vm {
+	struct mm_struct *mm;		/* [i] whose memory the slots name */
+	refcount_t users;		/* [a] fds of the VM and of its vCPUs */
+
+	struct mutex lock;		/* creation of vCPUs and irqchip, VM-wide settings */
+	struct mutex slots_lock;	/* changes of slots and of I/O buses */
+	struct mutex irq_lock;		/* changes of routing */
+	struct srcu_struct srcu;
+
+	struct xarray vcpus;		/* [m] index -> vCPU; entries never go before the VM */
+	u32 nr_vcpus;			/* [m] */
+	u32 bsp_id;			/* [m] id of the bootstrap processor */
+	bool has_died;			/* [a] user space is told -EIO from now on */
+
+	/* Memory, kmod/mmu. */
+	struct lodge_memslots *memslots;	/* [s] */
+	rwlock_t mmu_lock;
+	struct lodge_tdp *tdp;		/* [i] pointer; content [t] */
+	struct mmu_notifier mmu_notifier;
+	unsigned long invalidate_seq;	/* [t] */
+	long nr_invalidating;		/* [t] ranges being invalidated now */
+	hva_t invalidate_start;		/* [t] hull of those ranges */
+	hva_t invalidate_end;		/* [t] */
+
+	/* Devices in the kernel. */
+	struct iobus *pio_bus;		/* [s] */
+	struct iobus *mmio_bus;		/* [s] */
+	struct lodge_irqchip *irqchip;	/* [m] set once; NULL without in-kernel irqchip */
+	struct lodge_irq_routing *routing;	/* written under irq_lock, read under srcu */
+	struct lodge_vm_clock *clock;	/* [i] pointer */
+};
+
+#endif /* LODGE_VM_H */
