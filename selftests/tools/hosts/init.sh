@@ -1,0 +1,72 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: GPL-2.0
+# First process of a test host: mounts what programs expect, runs COMMAND on the second serial
+# port and reports its status there. It loads no module. /testhost/env is written by testhost.
+
+/bin/busybox mkdir -p /proc /sys /dev /tmp /run /root /mnt
+/bin/busybox --install -s /bin
+export PATH=/bin:/usr/bin:/sbin:/usr/sbin:/ HOME=/root
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mount -t debugfs debugfs /sys/kernel/debug
+[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
+. /testhost/env
+export TERM
+hostname testhost
+ip link set lo up
+cd /
+
+say() {
+	printf '\036testhost-%s %s\n' "$NONCE" "$1" >/dev/ttyS1
+}
+
+# At LIMIT the host itself says that it is alive, and shows what everybody is waiting for.
+watch_limit() {
+	sleep "$LIMIT"
+	echo "<4>testhost: COMMAND ran into its time limit; waiting tasks and CPUs follow" >/dev/kmsg
+	echo w >/proc/sysrq-trigger
+	echo l >/proc/sysrq-trigger
+	for pid in /proc/[0-9]*; do
+		[ -s "$pid/cmdline" ] || continue
+		{
+			printf '<6>testhost: %s ' "${pid#/proc/}"
+			tr '\0' ' ' <"$pid/cmdline" | cut -c 1-200
+		} >/dev/kmsg
+		for task in "$pid"/task/*; do
+			while read -r line; do
+				echo "<6>testhost:   $line" >/dev/kmsg
+			done <"$task/stack"
+		done
+	done 2>/dev/null
+	echo "<6>testhost: end $NONCE" >/dev/kmsg
+	say limit
+}
+
+# The port stays open so that its settings last.
+exec 3<>/dev/ttyS1
+if [ "$INTERACTIVE" = 1 ]; then
+	stty -F /dev/ttyS1 sane rows "$ROWS" cols "$COLS"
+else
+	stty -F /dev/ttyS1 raw -echo
+fi
+[ "$LIMIT" -gt 0 ] && watch_limit </dev/null >/dev/null 2>&1 3>&- &
+
+echo "<6>testhost: start $NONCE" >/dev/kmsg
+say start
+if [ "$INTERACTIVE" = 1 ]; then
+	setsid -c sh /testhost/command </dev/ttyS1 >/dev/ttyS1 2>&1 3>&-
+else
+	setsid sh /testhost/command </dev/null >/dev/ttyS1 2>&1 3>&-
+fi
+status=$?
+
+# testhost waits for this line on the log, so nothing the kernel said before is missed.
+echo "<6>testhost: end $NONCE" >/dev/kmsg
+say "exit $status"
+while :; do sleep 1000; done

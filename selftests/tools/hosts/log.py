@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What in a host's kernel log makes a run fail, whatever COMMAND's own status says."""
+
+import re
+
+# The kernel cannot be trusted any more, or has ended.
+CRASH = re.compile(
+    r"Kernel panic|Oops[: ]|BUG: (?!soft lockup|workqueue lockup|sleeping|scheduling|KASAN|KFENCE)"
+    r"|kernel BUG at|general protection fault.*(?:SMP|PREEMPT)"
+    r"|double fault|unable to handle")
+
+# The kernel found its own state wrong and went on.
+REPORT = re.compile(
+    r"WARNING: |BUG: (?:sleeping|scheduling|KASAN|KFENCE)|INFO: (?:possible|suspicious|inconsistent)"
+    r"|possible (?:circular|recursive) locking|inconsistent lock state"
+    r"|suspicious RCU|UBSAN:|KCSAN:|ODEBUG:|refcount_t:|kmemleak: \d+ new"
+    r"|Bad page state|Bad rss-counter|list_(?:add|del) corruption"
+    r"|unchecked MSR access|Voluntary context switch within RCU|DEBUG_LOCKS_WARN"
+    r"|VFS: Busy inodes|detected buffer overflow|trying to register non-static key")
+
+# The kernel found that nothing moves.
+STALL = re.compile(
+    r"soft lockup|hard LOCKUP|workqueue lockup|rcu.*(?:self-detected stall|detected stalls)"
+    r"|INFO: task .* blocked for more than|rcu.*kthread starved")
+
+
+def scan(text):
+    """Return (kind, line) for the gravest finding in a kernel log, or (None, None)."""
+    for kind, pattern in (("crash", CRASH), ("report", REPORT), ("stall", STALL)):
+        for line in text.splitlines():
+            if pattern.search(line):
+                return kind, line.strip()
+    return None, None
