@@ -104,12 +104,12 @@ class Initramfs:
             lines.append(f"{plain(module)}: {' '.join(plain(m) for m in depends[module])}\n")
         self.add_text(f"/lib/modules/{release}/modules.dep", "".join(lines))
 
-    def write(self, path):
-        """Write the archive, parents before children (the order of insertion)."""
-        with open(path, "wb") as out:
-            for inode, (name, entry) in enumerate(self.entries.items(), 1):
-                self.write_entry(out, inode, name, *entry)
-            self.write_entry(out, 0, "TRAILER!!!", 0, b"", (0, 0))
+    def write(self, out):
+        """Write the archive to a file, parents before children (the order of insertion)."""
+        for inode, (name, entry) in enumerate(self.entries.items(), 1):
+            self.write_entry(out, inode, name, *entry)
+        self.write_entry(out, 0, "TRAILER!!!", 0, b"", (0, 0))
+        out.flush()
 
     @staticmethod
     def write_entry(out, inode, name, mode, data, rdev):

@@ -11,7 +11,7 @@ CRASH = re.compile(
 
 # The kernel found its own state wrong and went on.
 REPORT = re.compile(
-    r"WARNING: |BUG: (?:sleeping|scheduling|KASAN|KFENCE)|INFO: (?:possible|suspicious|inconsistent)"
+    r"WARNING: (?:CPU|possible|suspicious|inconsistent|bad|nested|chain|at )|BUG: (?:sleeping|scheduling|KASAN|KFENCE)|INFO: (?:possible|suspicious|inconsistent)"
     r"|possible (?:circular|recursive) locking|inconsistent lock state"
     r"|suspicious RCU|UBSAN:|KCSAN:|ODEBUG:|refcount_t:|kmemleak: \d+ new"
     r"|Bad page state|Bad rss-counter|list_(?:add|del) corruption"
