@@ -6,6 +6,7 @@
 #ifndef LODGE_VCPU_H
 #define LODGE_VCPU_H
 
+#include <linux/atomic.h>
 #include <linux/kvm.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
@@ -82,6 +83,7 @@ struct lodge_vcpu {
 	int last_cpu;			/* [p] pCPU it was loaded on before, -1 for none */
 	int mode;			/* [a] enum lodge_vcpu_mode */
 	unsigned long requests;		/* [a] LODGE_REQ_* bits, request.h */
+	atomic_t nmi_queued;		/* [a] NMIs sent by others, at most 2; LODGE_REQ_NMI */
 	struct rcuwait wait;		/* where a halted vCPU sleeps */
 	sigset_t sigset;		/* [v] KVM_SET_SIGNAL_MASK */
 	bool has_sigset;		/* [v] */

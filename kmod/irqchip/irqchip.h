@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Floor 3: the interrupt controllers and timers that a guest finds in the
+ * kernel: a LAPIC for each vCPU, and for each VM an IOAPIC, a pair of 8259 PICs,
+ * an 8254 PIT and the routing of GSIs to them. The only header of this folder
+ * that outsiders include; prototypes are grouped by the file that defines them.
+ *
+ * "Own thread" means: the thread that holds vcpu->mutex. "Any context" means:
+ * hard interrupt included, NMI excluded; no lock of lodge's above the model locks
+ * is taken. Whatever makes a vCPU look (an interrupt, an NMI, INIT, SIPI, a timer)
+ * sets a request (request.h) and kicks; nothing here calls up.
+ */
+#ifndef LODGE_IRQCHIP_IRQCHIP_H
+#define LODGE_IRQCHIP_IRQCHIP_H
+
+#include <linux/kvm.h>
+
+#include "../types.h"
+
+struct lodge_vm;
+struct lodge_vcpu;
+
+/* Who drives a line: the lines of all sources are ORed at each pin. */
+enum irqchip_source {
+	IRQCHIP_SOURCE_USER,		/* KVM_IRQ_LINE, irqfd */
+	IRQCHIP_SOURCE_PIT,
+	IRQCHIP_SOURCE_RESAMPLE,	/* level-triggered irqfd */
+};
+
+/* What KVM_CAP_IRQ_ROUTING answers: the highest GSI plus one. */
+#define IRQCHIP_MAX_GSIS	4096
+
+/* irqchip.c: the VM's set of controllers. */
+
+/**
+ * irqchip_create() - KVM_CREATE_IRQCHIP: PIC pair, IOAPIC, default routing
+ * @vm: VM without vCPUs, vm->lock held
+ *
+ * Process context. Takes vm->slots_lock and vm->irq_lock. vm->irqchip is set last.
+ *
+ * Return: 0; -EEXIST if there is one; -EINVAL if the VM has vCPUs; -ENOMEM;
+ * -ENOSPC if the I/O bus is full.
+ */
+int irqchip_create(struct lodge_vm *vm);
+
+/**
+ * irqchip_destroy() - free what irqchip_create() and pit_create() made
+ * @vm: VM that nobody uses any more: no fd, no vCPU thread, no irqfd
+ *
+ * Process context, during the VM's destruction and before the vCPUs (with their
+ * LAPICs) are freed. Harmless without an irqchip.
+ * Does not wait for SRCU; the I/O buses may not be used afterwards.
+ */
+void irqchip_destroy(struct lodge_vm *vm);
+
+/**
+ * irqchip_get_state() - KVM_GET_IRQCHIP
+ * @vm: VM with irqchip
+ * @chip: chip_id is read, the state filled in
+ *
+ * Return: 0; -EINVAL for an unknown chip_id.
+ */
+int irqchip_get_state(struct lodge_vm *vm, struct kvm_irqchip *chip);
+
+/**
+ * irqchip_set_state() - KVM_SET_IRQCHIP
+ * @vm: VM with irqchip
+ * @chip: which chip and its new state
+ *
+ * Values that the hardware could not have are forced to ones that it could.
+ *
+ * Return: 0; -EINVAL for an unknown chip_id.
+ */
+int irqchip_set_state(struct lodge_vm *vm, const struct kvm_irqchip *chip);
+
+/**
+ * irqchip_set_line() - drive the line of a GSI
+ * @vm: VM with irqchip
+ * @source: who drives it
+ * @gsi: any number; one without a route is ignored
+ * @level: 0 or 1; for a GSI routed to an MSI, 1 sends it
+ *
+ * Any context; vm->srcu is entered inside.
+ *
+ * Return: as KVM_IRQ_LINE_STATUS reports it: negative if the interrupt was ignored
+ * (masked, or no route), 0 if it was coalesced with one that is still pending,
+ * positive if it was delivered.
+ */
+int irqchip_set_line(struct lodge_vm *vm, enum irqchip_source source, u32 gsi, int level);
+
+/**
+ * irqchip_send_msi() - KVM_SIGNAL_MSI
+ * @vm: VM with irqchip
+ * @msi: address and data; flags must be 0
+ *
+ * Any context.
+ *
+ * Return: positive if delivered, 0 if the target has it pending already, -EPERM
+ * if no LAPIC took it, -EINVAL for flags.
+ */
+int irqchip_send_msi(struct lodge_vm *vm, const struct kvm_msi *msi);
+
+/**
+ * irqchip_has_irq() - is there an interrupt that the guest would take now?
+ * @vcpu: vCPU with LAPIC
+ *
+ * Considers the PPR, and the PIC where the LAPIC lets it through; not RFLAGS.IF
+ * and the shadow. Own thread, or the vCPU sleeps (a hint then).
+ */
+bool irqchip_has_irq(struct lodge_vcpu *vcpu);
+
+/**
+ * irqchip_next_vector() - the LAPIC's highest deliverable vector
+ * @vcpu: vCPU with LAPIC
+ *
+ * Own thread. The PIC is not asked: its vector is known only by acknowledging.
+ *
+ * Return: vector, or -1 if none has priority over the PPR.
+ */
+int irqchip_next_vector(struct lodge_vcpu *vcpu);
+
+/**
+ * irqchip_accept() - acknowledge the interrupt that goes in next
+ * @vcpu: vCPU with LAPIC
+ *
+ * Own thread, when delivery is certain: IRR becomes ISR, or the PIC sees its
+ * acknowledge cycle. A PIC interrupt goes before a LAPIC's.
+ *
+ * Return: vector, or -1 if there is none any more.
+ */
+int irqchip_accept(struct lodge_vcpu *vcpu);
+
+/* routing.c: GSI -> pin or message. */
+
+/**
+ * routing_set() - KVM_SET_GSI_ROUTING: replace the whole table
+ * @vm: VM with irqchip
+ * @entries: kernel copy of the entries
+ * @nr: how many, at most IRQCHIP_MAX_GSIS
+ * @flags: must be 0
+ *
+ * Process context; takes vm->irq_lock; waits for SRCU readers.
+ *
+ * Return: 0; -EINVAL for a bad entry, flag or number (nothing is changed then);
+ * -ENOMEM.
+ */
+int routing_set(struct lodge_vm *vm, const struct kvm_irq_routing_entry *entries,
+		u32 nr, u32 flags);
+
+/* pit.c: the 8254. */
+
+/**
+ * pit_create() - KVM_CREATE_PIT2
+ * @vm: VM with irqchip, vm->lock held
+ * @config: flags: KVM_PIT_SPEAKER_DUMMY adds port 0x61
+ *
+ * Process context; takes vm->slots_lock. No other flag is an error, as in KVM.
+ *
+ * Return: 0; -EEXIST if there is one; -ENOENT without an irqchip; -ENOMEM;
+ * -ENOSPC if the I/O bus is full.
+ */
+int pit_create(struct lodge_vm *vm, const struct kvm_pit_config *config);
+
+/* True once pit_create() has succeeded. vm->lock held. */
+bool pit_exists(struct lodge_vm *vm);
+
+/**
+ * pit_get_state() - KVM_GET_PIT2 (and, by its first 3 channels, KVM_GET_PIT)
+ * @vm: VM
+ * @state: filled
+ *
+ * Return: 0; -ENXIO without a PIT.
+ */
+int pit_get_state(struct lodge_vm *vm, struct kvm_pit_state2 *state);
+
+/**
+ * pit_set_state() - KVM_SET_PIT2 (and KVM_SET_PIT, with flags 0)
+ * @vm: VM
+ * @state: new state; channel 0's timer starts anew from its count
+ *
+ * Return: 0; -ENXIO without a PIT; -EINVAL for a mode or count latch state that
+ * the chip cannot have.
+ */
+int pit_set_state(struct lodge_vm *vm, const struct kvm_pit_state2 *state);
+
+/* lapic_vcpu.c: the LAPIC as the vCPU meets it. All in the own thread. */
+
+/**
+ * struct lapic_features - what the guest's CPUID says of its LAPIC
+ * @x2apic: CPUID.1:ECX.x2APIC
+ * @tsc_deadline: CPUID.1:ECX.TSC-Deadline
+ * @phys_bits: MAXPHYADDR
+ */
+struct lapic_features {
+	bool x2apic;
+	bool tsc_deadline;
+	u8 phys_bits;
+};
+
+/**
+ * lapic_create() - make a vCPU's LAPIC, in its reset state
+ * @vcpu: vCPU that is not yet published; id is set, apic_base is set by this
+ *
+ * Return: 0; -ENOMEM.
+ */
+int lapic_create(struct lodge_vcpu *vcpu);
+
+/**
+ * lapic_published() - the vCPU has become visible in vm->vcpus
+ * @vcpu: vCPU with LAPIC; vm->lock held
+ *
+ * From now on messages find it.
+ */
+void lapic_published(struct lodge_vcpu *vcpu);
+
+/**
+ * lapic_destroy() - stop the timer, free the LAPIC
+ * @vcpu: vCPU that nobody uses any more, or a failed creation. NULL lapic is fine.
+ */
+void lapic_destroy(struct lodge_vcpu *vcpu);
+
+/**
+ * lapic_reset() - registers to their values after RESET or INIT
+ * @vcpu: vCPU with LAPIC
+ * @is_init: INIT: IA32_APIC_BASE and the APIC id stay
+ *
+ * RESET sets vcpu->apic_base too.
+ */
+void lapic_reset(struct lodge_vcpu *vcpu, bool is_init);
+
+/**
+ * lapic_set_features() - take over what CPUID says
+ * @vcpu: vCPU with LAPIC
+ * @features: the guest's
+ *
+ * To be called after KVM_SET_CPUID2. Until then: no x2APIC, no TSC deadline, 36 bits.
+ */
+void lapic_set_features(struct lodge_vcpu *vcpu, const struct lapic_features *features);
+
+/**
+ * lapic_get_state() - KVM_GET_LAPIC
+ * @vcpu: vCPU with LAPIC
+ * @state: the register page, filled
+ */
+void lapic_get_state(struct lodge_vcpu *vcpu, struct kvm_lapic_state *state);
+
+/**
+ * lapic_set_state() - KVM_SET_LAPIC
+ * @vcpu: vCPU with LAPIC; vcpu->apic_base is already what it shall be
+ * @state: the register page
+ *
+ * The timer goes on from the current count.
+ *
+ * Return: 0; -EINVAL if the id register is not the vCPU's, in x2APIC mode.
+ */
+int lapic_set_state(struct lodge_vcpu *vcpu, const struct kvm_lapic_state *state);
+
+/**
+ * lapic_set_base() - write IA32_APIC_BASE
+ * @vcpu: vCPU with LAPIC (without one the caller keeps vcpu->apic_base itself)
+ * @base: new value
+ * @from_user: KVM_SET_SREGS or KVM_SET_MSRS: any valid mode may follow any
+ *
+ * Intel SDM volume 3, "Extended XAPIC (x2APIC)", table of transitions.
+ *
+ * Return: 0; -EINVAL (#GP) for reserved bits, x2APIC without its CPUID bit or
+ * without the enable bit, or a transition that the CPU refuses.
+ */
+int lapic_set_base(struct lodge_vcpu *vcpu, u64 base, bool from_user);
+
+/**
+ * lapic_msr_read() - RDMSR of 0x800-0x8ff or IA32_TSC_DEADLINE
+ * @vcpu: vCPU with LAPIC
+ * @msr: which
+ * @value: filled
+ *
+ * Return: 0; -EINVAL (#GP): not in x2APIC mode, no such register, write-only.
+ */
+int lapic_msr_read(struct lodge_vcpu *vcpu, u32 msr, u64 *value);
+
+/**
+ * lapic_msr_write() - WRMSR of 0x800-0x8ff or IA32_TSC_DEADLINE
+ * @vcpu: vCPU with LAPIC
+ * @msr: which
+ * @value: new value
+ *
+ * Return: 0; -EINVAL (#GP): not in x2APIC mode, no such register, read-only,
+ * reserved bits.
+ */
+int lapic_msr_write(struct lodge_vcpu *vcpu, u32 msr, u64 value);
+
+/**
+ * lapic_mmio_owns() - does an access at @gpa belong to this vCPU's LAPIC?
+ * @vcpu: any vCPU; false without LAPIC
+ * @gpa: first byte
+ */
+bool lapic_mmio_owns(struct lodge_vcpu *vcpu, gpa_t gpa);
+
+/**
+ * lapic_mmio_read() - read registers
+ * @vcpu: vCPU with LAPIC
+ * @offset: from the start of the page that lapic_mmio_owns() recognized
+ * @len: 1 to 8 bytes, within the page
+ * @data: filled
+ *
+ * Never fails: what the hardware leaves undefined reads as zero, and a LAPIC that
+ * is disabled or in x2APIC mode as ones.
+ */
+void lapic_mmio_read(struct lodge_vcpu *vcpu, u32 offset, unsigned int len, void *data);
+
+/**
+ * lapic_mmio_write() - write a register
+ * @vcpu: vCPU with LAPIC
+ * @offset: from the start of the page
+ * @len: bytes; only aligned accesses of four bytes do anything
+ * @data: the value
+ */
+void lapic_mmio_write(struct lodge_vcpu *vcpu, u32 offset, unsigned int len,
+		      const void *data);
+
+/* TPR in CR8's scale, 0-15. A write may make an interrupt deliverable (LODGE_REQ_EVENT). */
+u8 lapic_get_cr8(struct lodge_vcpu *vcpu);
+void lapic_set_cr8(struct lodge_vcpu *vcpu, u8 cr8);
+
+/**
+ * lapic_highest_irr() - highest vector requested, whatever the priority
+ * @vcpu: vCPU with LAPIC
+ *
+ * For the TPR threshold. Return: vector, or -1.
+ */
+int lapic_highest_irr(struct lodge_vcpu *vcpu);
+
+/*
+ * INIT and SIPI. The LAPIC that receives one sets LODGE_REQ_INIT_SIPI and kicks;
+ * what it means for mp_state is floor 4's. An INIT forgets a SIPI before it.
+ * An INIT must be taken first. lapic_has_init_sipi(): any context.
+ */
+bool lapic_has_init_sipi(struct lodge_vcpu *vcpu);
+bool lapic_take_init(struct lodge_vcpu *vcpu);
+bool lapic_take_sipi(struct lodge_vcpu *vcpu, u8 *vector);
+void lapic_raise_sipi(struct lodge_vcpu *vcpu);		/* with the vector that is there */
+void lapic_set_sipi_vector(struct lodge_vcpu *vcpu, u8 vector);
+
+/* lapic_timer.c: expiry sets LODGE_REQ_TIMER and kicks. */
+
+/* Any context: has the timer expired without having been delivered? */
+bool lapic_timer_has_pending(struct lodge_vcpu *vcpu);
+
+/**
+ * lapic_timer_deliver() - turn an expired timer into an interrupt
+ * @vcpu: vCPU with LAPIC; own thread, upon LODGE_REQ_TIMER
+ */
+void lapic_timer_deliver(struct lodge_vcpu *vcpu);
+
+/**
+ * lapic_timer_tsc_changed() - the guest's TSC jumped: a TSC deadline is armed anew
+ * @vcpu: vCPU (without LAPIC nothing happens); state.tsc_offset is the new one
+ */
+void lapic_timer_tsc_changed(struct lodge_vcpu *vcpu);
+
+#endif /* LODGE_IRQCHIP_IRQCHIP_H */
