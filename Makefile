@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0
+# lodge: the module, the launcher, the tests. "make help" lists what can be made.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+UDEV_RULES_DIR ?= /usr/lib/udev/rules.d
+TOOLS := selftests/tools
+
+# The headers of the running kernel; in a container or on a build machine the newest installed.
+ifndef KDIR
+KDIR := $(firstword $(wildcard /lib/modules/$(shell uname -r)/build/Makefile))
+ifeq ($(KDIR),)
+KDIR := $(shell ls -d /usr/src/linux-headers-*-cloud-amd64/Makefile 2>/dev/null | sort -V | tail -n 1)
+endif
+ifeq ($(KDIR),)
+KDIR := $(shell ls -d /usr/src/linux-headers-*-amd64/Makefile 2>/dev/null | sort -V | tail -n 1)
+endif
+KDIR := $(KDIR:/Makefile=)
+endif
+export KDIR
+
+KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR)/kmod
+
+all: module launcher tests
+
+need-build:
+	@KDIR='$(KDIR)' $(TOOLS)/packages need build
+
+module: need-build
+	$(KBUILD) modules
+
+launcher: need-build
+	$(MAKE) -C userspace-launcher
+
+tests: need-build
+	$(MAKE) -C selftests
+
+# One object, to see its warnings: make kmod/svm/run.o W=1
+kmod/%.o: need-build
+	$(KBUILD) $*.o
+
+install: all
+	$(KBUILD) modules_install INSTALL_MOD_DIR=extra $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR))
+	install -D -m 0755 userspace-launcher/lodge $(DESTDIR)$(PREFIX)/bin/lodge
+	install -D -m 0644 kmod/60-lodge.rules $(DESTDIR)$(UDEV_RULES_DIR)/60-lodge.rules
+	$(if $(DESTDIR),,$(TOOLS)/settle)
+
+uninstall:
+	rm -f $(DESTDIR)/lib/modules/$(shell $(MAKE) -s -C $(KDIR) kernelrelease)/extra/lodge.ko
+	rm -f $(DESTDIR)$(PREFIX)/bin/lodge $(DESTDIR)$(UDEV_RULES_DIR)/60-lodge.rules
+	$(if $(DESTDIR),,$(TOOLS)/settle)
+
+clean:
+	$(if $(KDIR),$(KBUILD) clean,@echo "no kernel headers: kmod/ left as it is")
+	$(MAKE) -C userspace-launcher clean
+	$(MAKE) -C selftests clean
+
+# The two commands for a fresh machine: both install what is missing first.
+demo:
+	$(TOOLS)/packages install build host
+	$(MAKE) module launcher
+	$(TOOLS)/demo
+
+check:
+	$(TOOLS)/packages install build host lint
+	$(TOOLS)/check all
+
+# Parts of "make check", without installing anything.
+lint unit test:
+	$(TOOLS)/packages need build host $(if $(filter lint,$@),lint)
+	$(TOOLS)/check $@
+
+help:
+	@cat $(TOOLS)/help.txt
+
+.PHONY: all need-build module launcher tests install uninstall clean demo check lint unit test help
