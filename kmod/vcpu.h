@@ -66,6 +66,7 @@ struct lodge_event_queue {
  * What KVM_RUN must finish when user space comes back, set by exit_io.c and
  * friends; NULL if nothing. Returns as exit handlers do.
  */
+struct lodge_vcpu;
 typedef int (*lodge_completion_t)(struct lodge_vcpu *vcpu);
 
 struct lodge_vcpu {
