@@ -106,6 +106,7 @@ struct lodge_vcpu {
 
 	/* Hardware the guest sees, floor 3. */
 	struct lodge_cpuid *cpuid;	/* [v] never NULL once created */
+	u8 phys_bits;			/* [v] guest physical-address width, set from CPUID */
 	struct lodge_fpu *fpu;		/* [i] pointer */
 	struct lodge_msrs *msrs;	/* [i] pointer */
 	struct lodge_vcpu_clock *clock;	/* [i] pointer */
