@@ -34,16 +34,13 @@ watch_limit() {
 	echo l >/proc/sysrq-trigger
 	for pid in /proc/[0-9]*; do
 		[ -s "$pid/cmdline" ] || continue
-		{
-			printf '<6>testhost: %s ' "${pid#/proc/}"
-			tr '\0' ' ' <"$pid/cmdline" | cut -c 1-200
-		} >/dev/kmsg
+		echo "<6>testhost: $pid $(tr '\0' ' ' <"$pid/cmdline" | cut -c 1-200)"
 		for task in "$pid"/task/*; do
-			while read -r line; do
-				echo "<6>testhost:   $line" >/dev/kmsg
-			done <"$task/stack"
+			sed 's/^/<6>testhost:   /' "$task/stack"
 		done
-	done 2>/dev/null
+	done 2>/dev/null | while read -r line; do
+		echo "$line" >/dev/kmsg
+	done
 	echo "<6>testhost: end $NONCE" >/dev/kmsg
 	say limit
 }

@@ -5,18 +5,21 @@ import re
 
 # The kernel cannot be trusted any more, or has ended.
 CRASH = re.compile(
-    r"Kernel panic|Oops[: ]|BUG: (?!soft lockup|workqueue lockup|sleeping|scheduling|KASAN|KFENCE)"
+    r"Kernel panic|Oops[: ]"
+    r"|BUG: (?!soft lockup|workqueue lockup|sleeping|scheduling|KASAN|KFENCE)"
     r"|kernel BUG at|general protection fault.*(?:SMP|PREEMPT)"
     r"|double fault|unable to handle")
 
-# The kernel found its own state wrong and went on.
-REPORT = re.compile(
-    r"WARNING: (?:CPU|possible|suspicious|inconsistent|bad|nested|chain|at )|BUG: (?:sleeping|scheduling|KASAN|KFENCE)|INFO: (?:possible|suspicious|inconsistent)"
-    r"|possible (?:circular|recursive) locking|inconsistent lock state"
-    r"|suspicious RCU|UBSAN:|KCSAN:|ODEBUG:|refcount_t:|kmemleak: \d+ new"
-    r"|Bad page state|Bad rss-counter|list_(?:add|del) corruption"
-    r"|unchecked MSR access|Voluntary context switch within RCU|DEBUG_LOCKS_WARN"
-    r"|VFS: Busy inodes|detected buffer overflow|trying to register non-static key")
+# The kernel found its own state wrong and went on. Also read by grep -E in the host.
+REPORT_PATTERN = (
+    "WARNING: (CPU|possible|suspicious|inconsistent|bad|nested|chain|at )"
+    "|BUG: (sleeping|scheduling|KASAN|KFENCE)|INFO: (possible|suspicious|inconsistent)"
+    "|possible (circular|recursive) locking|inconsistent lock state"
+    "|suspicious RCU|UBSAN:|KCSAN:|ODEBUG:|refcount_t:|kmemleak: [0-9]+ new"
+    "|Bad page state|Bad rss-counter|list_(add|del) corruption"
+    "|unchecked MSR access|Voluntary context switch within RCU|DEBUG_LOCKS_WARN"
+    "|VFS: Busy inodes|detected buffer overflow|trying to register non-static key")
+REPORT = re.compile(REPORT_PATTERN)
 
 # The kernel found that nothing moves.
 STALL = re.compile(

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs the cases of selftests/tests.cfg in test hosts.
+
+Cases that want the same host share a boot. What happens to a boot in the middle (crash, hang)
+is the failure of the case that ran then; the cases after it get another boot. A host that hung
+is started once more, and that is said; a case that failed is not repeated.
+"""
+
+import concurrent.futures
+import configparser
+import fnmatch
+import glob
+import os
+import re
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import ktap
+from hosts import log
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
+SELFTESTS = os.path.join(TOP, "selftests")
+TESTHOST = os.path.join(SELFTESTS, "testhost")
+MODULE = os.path.join(TOP, "kmod/lodge.ko")
+
+CASES_PER_BOOT = 12
+BOOT_MARGIN_S = 30
+HOST_REPORTED, HOST_HUNG = 122, 124
+UNLOAD = "unload"         # the last thing run_cases.sh does, not a case of tests.cfg
+
+DEFAULTS = {"program": "", "args": "", "timeout": "60", "cpus": "2", "memory": "2048M", "cpu": "",
+            "append": "", "vendor": "amd", "group": "", "module": "load", "files": ""}
+SHAPE = ("vendor", "cpus", "memory", "cpu", "append", "group")
+
+
+class Error(Exception):
+    """tests.cfg or a file it names is wrong."""
+
+
+class Case:
+    """One stanza of tests.cfg."""
+
+    def __init__(self, name, stanza):
+        unknown = set(stanza) - set(DEFAULTS)
+        if unknown:
+            raise Error(f"tests.cfg: [{name}]: unknown key {', '.join(sorted(unknown))}")
+        if not re.fullmatch(r"[\w.,+-]+", name):
+            raise Error(f"tests.cfg: [{name}]: a name is letters, digits and .,+-_")
+        values = {**DEFAULTS, **stanza}
+        self.name = name
+        self.timeout = int(values["timeout"])
+        self.module = values["module"]
+        if self.module not in ("load", "unload"):
+            raise Error(f"tests.cfg: [{name}]: module is load or unload")
+        self.args = values["args"]
+        self.shape = tuple(values[key] for key in SHAPE)
+        self.files = values["files"].split()
+        self.program = find_program(values["program"] or name)
+
+
+def find_program(name):
+    for folder in ("build", "."):
+        path = os.path.join(SELFTESTS, folder, name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    raise Error(f"tests.cfg: {name} is neither in selftests/build/ nor in selftests/")
+
+
+def newest_kernel():
+    images = glob.glob("/boot/vmlinuz-*-cloud-amd64") or glob.glob("/boot/vmlinuz-*-amd64")
+    return max(images, key=lambda path: [int(n) for n in re.findall(r"\d+", path)])
+
+
+def read_cases(patterns):
+    """The cases of tests.cfg whose name matches one of the patterns, in its order."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(os.path.join(SELFTESTS, "tests.cfg"), encoding="utf-8")
+    names = [name for name in parser.sections()
+             if not patterns or any(fnmatch.fnmatch(name, pattern) for pattern in patterns)]
+    return [Case(name, dict(parser[name])) for name in names]
+
+
+def boots(cases):
+    """Group cases by the host they want; long groups become several boots."""
+    groups = {}
+    for case in cases:
+        groups.setdefault(case.shape, []).append(case)
+    parts = []
+    for group in groups.values():
+        count = -(-len(group) // CASES_PER_BOOT)
+        parts += [group[i::count] for i in range(count)]
+    # The longest first, so that two hosts end at about the same time.
+    return sorted(parts, key=lambda part: -sum(case.timeout for case in part))
+
+
+class End:
+    """How one host ended: what ran then, what it had said, what the host's log says."""
+
+    def __init__(self):
+        self.finished = 0
+        self.failed = False
+        self.running = None
+        self.status = None
+        self.output = ""
+        self.text = ""
+        self.begin = time.monotonic()
+
+    @property
+    def seconds(self):
+        return time.monotonic() - self.begin
+
+
+def indent(text, lines):
+    return [f"      | {line}" for line in text.splitlines()[-lines:]]
+
+
+class Run:
+    """All boots of one invocation, their results and what is printed about them."""
+
+    def __init__(self, out=sys.stdout):
+        self.tally = ktap.Tally()
+        self.lock = threading.Lock()
+        self.out = out
+        self.hosts = set()
+        self.stopped = False
+
+    def stop(self):
+        """End all hosts; what waits for them comes back by itself."""
+        self.stopped = True
+        for process in list(self.hosts):
+            process.terminate()
+
+    def say(self, *lines):
+        with self.lock:
+            for line in lines:
+                print(line, file=self.out)
+            self.out.flush()
+
+    def result(self, name, output, status, seconds):
+        """Count one case, print its line, and its output where it failed."""
+        tally, reasons = ktap.read(output, status)
+        with self.lock:
+            self.tally += tally
+        state = "FAIL" if tally.failed else "skip" if not tally.passed else "pass"
+        lines = [f"  {state}  {name}: {tally} ({seconds:.0f} s)"]
+        if tally.failed:
+            lines += [f"        {reason}" for reason in reasons]
+            lines += indent(output, 400)
+        elif state == "skip":
+            why = re.search(r"#\s*SKIP\s*(.*)", output, re.I)
+            lines[0] += f": {why[1]}" if why else ""
+        self.say(*lines)
+
+    def boot(self, cases):
+        """Run CASES in one host, and in further ones where a host ends before its time."""
+        repeated = False
+        while cases and not self.stopped:
+            end = self.boot_once(cases)
+            cases = cases[end.finished:]
+            if end.status == HOST_HUNG and cases and not repeated:
+                repeated = True
+                self.say(f"  the host hung ({end.running or 'outside of a case'}), "
+                         "it is started once more", *indent(end.text, 60))
+                continue
+            if end.running:
+                self.result(end.running, end.output + end.text, end.status or 1, end.seconds)
+                cases = cases[1:]
+            elif end.status not in (0, HOST_REPORTED) or cases:
+                self.result("host", end.text, end.status or 1, 0)
+                return
+            elif end.status == HOST_REPORTED and not end.failed:
+                # The kernel complained where no case could be blamed.
+                self.result("host", end.text, end.status, 0)
+            repeated = False
+
+    def boot_once(self, cases):
+        """Run one host to its end, and count each case as soon as it is finished."""
+        mark = "testcase-" + secrets.token_hex(6)
+        end = End()
+        with tempfile.TemporaryDirectory(prefix="lodge-test-") as directory, \
+             open(os.path.join(directory, "errors"), "w+", encoding="utf-8",
+                  errors="replace") as errors:
+            command = self.command(cases, directory) + ["--", f"MARK={mark} sh /run_cases.sh"]
+            with subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True, errors="replace",
+                                  stdout=subprocess.PIPE, stderr=errors) as process:
+                with self.lock:
+                    self.hosts.add(process)
+                for line in process.stdout:
+                    self.take_line(line, mark, end)
+                end.status = process.wait()
+                with self.lock:
+                    self.hosts.remove(process)
+            errors.seek(0)
+            end.text = errors.read()
+        at = end.text.rfind(f"{mark} begin {end.running}\n") if end.running else -1
+        end.text = end.text[max(at, 0):]
+        return end
+
+    def take_line(self, line, mark, end):
+        """A line of a host's output: a case's own, or the mark of its begin or end."""
+        # A case whose output lacks a last newline has the mark behind it.
+        before, found, words = line.partition(mark + " ")
+        if before:
+            end.output += before if not found else before + "\n"
+        if not found:
+            return
+        words = words.split()
+        if words[0] == "begin":
+            end.running, end.output, end.begin = words[1], "", time.monotonic()
+            return
+        status = int(words[2])
+        self.result(words[1], end.output, status, end.seconds)
+        end.failed |= status != 0
+        end.finished += words[1] != UNLOAD
+        end.running = None
+
+    @staticmethod
+    def command(cases, directory):
+        """The command line of selftests/testhost, without COMMAND."""
+        vendor, cpus, memory, cpu, append, _ = cases[0].shape
+        listing = os.path.join(directory, "cases")
+        pattern = os.path.join(directory, "report_pattern")
+        with open(pattern, "w", encoding="utf-8") as file:
+            print(log.REPORT_PATTERN, file=file)
+        files = {f"{MODULE}:/", f"{SELFTESTS}/tools/run_cases.sh:/", f"{listing}:/",
+                 f"{pattern}:/"}
+        with open(listing, "w", encoding="utf-8") as file:
+            for case in cases:
+                files.add(f"{case.program}:/selftests/")
+                for item in case.files:
+                    item = item.replace("@kernel@", newest_kernel())
+                    files.add(item if item.startswith("/") else f"{TOP}/{item}")
+                program = "./" + os.path.basename(case.program)
+                print(case.name, case.timeout, case.module,
+                      f"cd /selftests && exec {program} {case.args}", file=file)
+        limit = sum(case.timeout + 10 for case in cases) + BOOT_MARGIN_S
+        command = [TESTHOST, "--vendor", vendor, "--cpus", cpus, "--memory", memory,
+                   "--append", append, "--timeout", str(limit)]
+        if cpu:
+            command += ["--cpu", cpu]
+        for item in sorted(files):
+            command += ["--add", item]
+        return command
+
+
+def run(patterns, jobs):
+    """Run what matches; returns the Tally."""
+    cases = read_cases(patterns)
+    if not cases:
+        raise Error("no case matches" if patterns else "tests.cfg has no case")
+    parts = boots(cases)
+    this = Run()
+    this.say(f"{len(cases)} cases in {len(parts)} test hosts, {jobs} at a time")
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        try:
+            for future in [pool.submit(this.boot, part) for part in parts]:
+                future.result()
+        except BaseException:
+            this.stop()
+            raise
+    return this.tally
