@@ -61,16 +61,20 @@ demo:
 	$(MAKE) module launcher
 	$(TOOLS)/demo
 
+# The second make looks for the headers again, which may just have been installed.
 check:
 	$(TOOLS)/packages install build host lint
+	$(MAKE) check-installed
+
+check-installed:
 	$(TOOLS)/check all
 
 # Parts of "make check", without installing anything.
 lint unit test:
 	$(TOOLS)/packages need build host $(if $(filter lint,$@),lint)
-	$(TOOLS)/check $@
+	$(TOOLS)/check $(if $(filter lint,$@),,build) $@
 
 help:
 	@cat $(TOOLS)/help.txt
 
-.PHONY: all need-build module launcher tests install uninstall clean demo check lint unit test help
+.PHONY: all need-build module launcher tests install uninstall clean demo check check-installed lint unit test help

@@ -9,7 +9,6 @@ is started once more, and that is said; a case that failed is not repeated.
 import concurrent.futures
 import configparser
 import fnmatch
-import glob
 import os
 import re
 import secrets
@@ -70,9 +69,18 @@ def find_program(name):
     raise Error(f"tests.cfg: {name} is neither in selftests/build/ nor in selftests/")
 
 
-def newest_kernel():
-    images = glob.glob("/boot/vmlinuz-*-cloud-amd64") or glob.glob("/boot/vmlinuz-*-amd64")
-    return max(images, key=lambda path: [int(n) for n in re.findall(r"\d+", path)])
+def module_release():
+    """The kernel that lodge.ko was built for, which is the one the test hosts must run."""
+    try:
+        with open(MODULE, "rb") as file:
+            found = re.search(rb"\0vermagic=(\S+) ", file.read())
+    except OSError as error:
+        raise Error(f"{MODULE} is not built: make module") from error
+    release = found[1].decode()
+    if not os.path.exists(f"/boot/vmlinuz-{release}"):
+        raise Error(f"lodge.ko is for kernel {release}, which is not in /boot: "
+                    f"install linux-image-{release}, or build with another KDIR=")
+    return release
 
 
 def read_cases(patterns):
@@ -222,6 +230,7 @@ class Run:
     def command(cases, directory):
         """The command line of selftests/testhost, without COMMAND."""
         vendor, cpus, memory, cpu, append, _ = cases[0].shape
+        release = module_release()
         listing = os.path.join(directory, "cases")
         pattern = os.path.join(directory, "report_pattern")
         with open(pattern, "w", encoding="utf-8") as file:
@@ -232,13 +241,13 @@ class Run:
             for case in cases:
                 files.add(f"{case.program}:/selftests/")
                 for item in case.files:
-                    item = item.replace("@kernel@", newest_kernel())
+                    item = item.replace("@kernel@", f"/boot/vmlinuz-{release}")
                     files.add(item if item.startswith("/") else f"{TOP}/{item}")
                 program = "./" + os.path.basename(case.program)
                 print(case.name, case.timeout, case.module,
                       f"cd /selftests && exec {program} {case.args}", file=file)
         limit = sum(case.timeout + 10 for case in cases) + BOOT_MARGIN_S
-        command = [TESTHOST, "--vendor", vendor, "--cpus", cpus, "--memory", memory,
+        command = [TESTHOST, "--vendor", vendor, "--kernel", release, "--cpus", cpus, "--memory", memory,
                    "--append", append, "--timeout", str(limit)]
         if cpu:
             command += ["--cpu", cpu]
@@ -252,6 +261,7 @@ def run(patterns, jobs):
     cases = read_cases(patterns)
     if not cases:
         raise Error("no case matches" if patterns else "tests.cfg has no case")
+    module_release()
     parts = boots(cases)
     this = Run()
     this.say(f"{len(cases)} cases in {len(parts)} test hosts, {jobs} at a time")
