@@ -6,16 +6,8 @@ DESTDIR ?=
 UDEV_RULES_DIR ?= /usr/lib/udev/rules.d
 TOOLS := selftests/tools
 
-# The headers of the running kernel; in a container or on a build machine the newest installed.
-ifndef KDIR
-KDIR := $(firstword $(wildcard /lib/modules/$(shell uname -r)/build/Makefile))
 ifeq ($(KDIR),)
-KDIR := $(shell ls -d /usr/src/linux-headers-*-cloud-amd64/Makefile 2>/dev/null | sort -V | tail -n 1)
-endif
-ifeq ($(KDIR),)
-KDIR := $(shell ls -d /usr/src/linux-headers-*-amd64/Makefile 2>/dev/null | sort -V | tail -n 1)
-endif
-KDIR := $(KDIR:/Makefile=)
+KDIR := $(shell $(TOOLS)/kdir)
 endif
 export KDIR
 
