@@ -32,13 +32,13 @@ kmod/%.o: need-build
 	$(KBUILD) $*.o
 
 install: all
-	$(KBUILD) modules_install INSTALL_MOD_DIR=extra $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR))
+	$(KBUILD) modules_install CONFIG_MODULE_SIG_ALL= INSTALL_MOD_DIR=extra $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR))
 	install -D -m 0755 userspace-launcher/lodge $(DESTDIR)$(PREFIX)/bin/lodge
 	install -D -m 0644 kmod/60-lodge.rules $(DESTDIR)$(UDEV_RULES_DIR)/60-lodge.rules
 	$(if $(DESTDIR),,$(TOOLS)/settle)
 
 uninstall:
-	rm -f $(DESTDIR)/lib/modules/$(shell $(MAKE) -s -C $(KDIR) kernelrelease)/extra/lodge.ko
+	rm -f $(DESTDIR)/lib/modules/$(shell $(TOOLS)/kdir release)/extra/lodge.ko
 	rm -f $(DESTDIR)$(PREFIX)/bin/lodge $(DESTDIR)$(UDEV_RULES_DIR)/60-lodge.rules
 	$(if $(DESTDIR),,$(TOOLS)/settle)
 
