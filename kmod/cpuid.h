@@ -8,6 +8,7 @@
 #define LODGE_CPUID_H
 
 #include <asm/cpufeatures.h>
+#include <linux/bits.h>
 #include <linux/kvm.h>
 
 #include "vcpu.h"
@@ -19,40 +20,40 @@
  * struct lodge_cpuid - one vCPU's CPUID
  * @entries: as user space gave them
  * @nr_entries: how many
- * @is_set: KVM_SET_CPUID2 has succeeded once; until then every supported bit of
- *          CR4 and EFER is allowed
- * @is_amd: the vendor string is AMD's or Hygon's: leaves out of range read as zero
+ * @is_frozen: the vCPU has run: KVM_SET_CPUID2 may only repeat what is there
+ * @is_amd: the vendor string is AMD's or Hygon's
  * @phys_bits: guest physical-address width
- * @linear_bits: widest linear address, 48 or 57; CR4.LA57 says what holds now
  * @features: bits by X86_FEATURE_* number, see cpuid_has()
- * @cr4_allowed: bits the guest may set
+ * @cr4_allowed: bits the guest may set; before KVM_SET_CPUID2 all that are supported
  * @efer_allowed: likewise
- * @xcr0_allowed: likewise, within what the host and lodge support
+ * @xcr0_allowed: likewise, but FP only before KVM_SET_CPUID2
  * @gpa_reserved: bits a guest physical address cannot have
- * @pv_base: leaf where the KVM signature stands, 0 for none
- * @pv_features: EAX of the KVM feature leaf
+ *
+ * All but @is_frozen change in cpuid_set() only.
  */
 struct lodge_cpuid {
 	struct kvm_cpuid_entry2 *entries;
 	u32 nr_entries;
-	bool is_set;
+	bool is_frozen;
 	bool is_amd;
 	u8 phys_bits;
-	u8 linear_bits;
 	u32 features[NCAPINTS];
 	u64 cr4_allowed;
 	u64 efer_allowed;
 	u64 xcr0_allowed;
 	u64 gpa_reserved;
-	u32 pv_base;
-	u32 pv_features;
 };
 
-/* Module: derives the supported table from the host and lodge_caps. */
+/* Module: derives the supported table from host, lodge_caps and fpu_setup(). */
 void cpuid_setup(void);
 bool cpuid_is_supported(unsigned int feature);
+u64 cpuid_supported_cr4(void);
+u64 cpuid_supported_efer(void);
 
-/* System ioctls. */
+/*
+ * System ioctls. *@nent is the room on call, the count on return; -E2BIG if the room is
+ * too small.
+ */
 int cpuid_get_supported(struct kvm_cpuid_entry2 *entries, u32 *nent);
 int cpuid_get_emulated(struct kvm_cpuid_entry2 *entries, u32 *nent);
 
@@ -60,12 +61,13 @@ int cpuid_get_emulated(struct kvm_cpuid_entry2 *entries, u32 *nent);
 int cpuid_create(struct lodge_vcpu *vcpu);
 void cpuid_destroy(struct lodge_vcpu *vcpu);
 int cpuid_set(struct lodge_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u32 nent);
+int cpuid_set_legacy(struct lodge_vcpu *vcpu, const struct kvm_cpuid_entry *entries, u32 nent);
 int cpuid_get(struct lodge_vcpu *vcpu, struct kvm_cpuid_entry2 *entries, u32 *nent);
 bool cpuid_read(struct lodge_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 
 /**
  * cpuid_has() - whether the guest was given a feature
- * @vcpu: any context in which vcpu->cpuid is stable
+ * @vcpu: vCPU, mutex held
  * @feature: X86_FEATURE_*, of a word that CPUID leaves define (no synthetic bits)
  */
 static inline bool cpuid_has(struct lodge_vcpu *vcpu, unsigned int feature)
@@ -73,10 +75,10 @@ static inline bool cpuid_has(struct lodge_vcpu *vcpu, unsigned int feature)
 	return vcpu->cpuid->features[feature / 32] & BIT(feature % 32);
 }
 
-/* Whether a KVM_FEATURE_* bit was given to the guest. */
-static inline bool cpuid_has_pv(struct lodge_vcpu *vcpu, unsigned int feature)
+/* To be called before the first entry, by KVM_RUN. */
+static inline void cpuid_freeze(struct lodge_vcpu *vcpu)
 {
-	return vcpu->cpuid->pv_features & BIT(feature);
+	vcpu->cpuid->is_frozen = true;
 }
 
 #endif /* LODGE_CPUID_H */

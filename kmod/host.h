@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Floor 0: the seam to the host kernel. Symbols that vary between kernel versions
- * or may vanish are called here and nowhere else.
+ * or may vanish are called behind these functions and nowhere else.
  */
 #ifndef LODGE_HOST_H
 #define LODGE_HOST_H
 
 #include <linux/types.h>
 
-/* Guest FPU state area; content belongs to the kernel. */
+/* A guest's FPU registers while no CPU holds them; the content is the kernel's. */
 struct host_fpu;
 
 struct host_fpu *host_fpu_alloc(void);
 void host_fpu_free(struct host_fpu *fpu);
 void host_fpu_swap(struct host_fpu *fpu, bool enter_guest);
 void host_fpu_ensure_loaded(void);
-void host_fpu_to_user(struct host_fpu *fpu, void *buffer, unsigned int size, u64 xfeatures);
-int host_fpu_from_user(struct host_fpu *fpu, const void *buffer, u64 xcr0);
 unsigned int host_fpu_user_size(struct host_fpu *fpu);
-struct fxregs_state *host_fpu_legacy(struct host_fpu *fpu);
-void host_fpu_touch_legacy(struct host_fpu *fpu);
-u32 host_fpu_mxcsr_mask(void);
+void host_fpu_to_user(struct host_fpu *fpu, void *buffer, unsigned int size, u64 xfeatures);
+int host_fpu_from_user(struct host_fpu *fpu, const void *buffer, u64 xfeatures);
 
 /**
  * struct host_time - one moment on the host's clocks

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Floor 0: the seam to the host kernel: the guest-FPU swap and the clocks. Holds
+ * no policy, and nothing of guests but their FPU area.
+ */
+#include <linux/irqflags.h>
+#include <linux/ktime.h>
+#include <linux/slab.h>
+#include <linux/thread_info.h>
+#include <linux/timekeeping.h>
+
+#include <asm/cpufeature.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/sched.h>
+#include <asm/fpu/types.h>
+#include <asm/tsc.h>
+
+#include "host.h"
+
+struct host_fpu {
+	struct fpu_guest area;
+};
+
+/**
+ * host_fpu_alloc() - make a guest FPU area in its initial configuration
+ *
+ * May sleep. Return: the area, or NULL without memory.
+ */
+struct host_fpu *host_fpu_alloc(void)
+{
+	struct host_fpu *fpu = kzalloc(sizeof(*fpu), GFP_KERNEL_ACCOUNT);
+
+	if (!fpu)
+		return NULL;
+	if (!fpu_alloc_guest_fpstate(&fpu->area)) {
+		kfree(fpu);
+		return NULL;
+	}
+	return fpu;
+}
+
+/**
+ * host_fpu_free() - counterpart of host_fpu_alloc()
+ * @fpu: area that no thread has swapped in, or NULL
+ */
+void host_fpu_free(struct host_fpu *fpu)
+{
+	if (!fpu)
+		return;
+	fpu_free_guest_fpstate(&fpu->area);
+	kfree(fpu);
+}
+
+/**
+ * host_fpu_swap() - exchange the thread's registers and the guest's
+ * @fpu: the guest's area
+ * @enter_guest: guest's in, or the thread's own back
+ *
+ * Process context. In between the scheduler saves and restores the guest's registers
+ * as if they were the thread's.
+ */
+void host_fpu_swap(struct host_fpu *fpu, bool enter_guest)
+{
+	fpu_swap_kvm_fpstate(&fpu->area, enter_guest);
+}
+
+/**
+ * host_fpu_ensure_loaded() - have the thread's current area in the registers
+ *
+ * IRQs or softirqs off, and until the registers are no longer needed. A context switch
+ * or a softirq that used the FPU may have left them to be loaded later.
+ */
+void host_fpu_ensure_loaded(void)
+{
+	fpregs_assert_state_consistent();
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+}
+
+/* Bytes that host_fpu_to_user() fills for all features of the area. */
+unsigned int host_fpu_user_size(struct host_fpu *fpu)
+{
+	return fpu->area.uabi_size;
+}
+
+/**
+ * host_fpu_to_user() - copy an area in the layout of KVM_GET_XSAVE
+ * @fpu: area that is not swapped in
+ * @buffer: at least @size bytes, 64-byte aligned
+ * @size: at least 576
+ * @xfeatures: components to copy; others read as their initial state
+ */
+void host_fpu_to_user(struct host_fpu *fpu, void *buffer, unsigned int size, u64 xfeatures)
+{
+	/* Guests have no PKRU: protection keys are not offered. */
+	fpu_copy_guest_fpstate_to_uabi(&fpu->area, buffer, size, xfeatures, 0);
+}
+
+/**
+ * host_fpu_from_user() - counterpart of host_fpu_to_user()
+ * @fpu: area that is not swapped in
+ * @buffer: host_fpu_user_size() bytes
+ * @xfeatures: components that @buffer may have
+ *
+ * Return: 0; -EINVAL if the header is malformed, has other components, or MXCSR has
+ * reserved bits.
+ */
+int host_fpu_from_user(struct host_fpu *fpu, const void *buffer, u64 xfeatures)
+{
+	u32 pkru;
+
+	return fpu_copy_uabi_to_guest_fpstate(&fpu->area, buffer, xfeatures, &pkru);
+}
+
+/**
+ * host_time_now() - read TSC, boot time and wall clock of one moment
+ * @now: filled
+ *
+ * Any context. The TSC is read on both sides of the clocks, with interrupts off and
+ * again if an NMI or the hypervisor beneath came in between; the middle is
+ * taken. The error is what two clock reads take, tens of nanoseconds.
+ */
+void host_time_now(struct host_time *now)
+{
+	u64 before, after, best = U64_MAX;
+	unsigned long flags;
+	int tries;
+
+	local_irq_save(flags);
+	for (tries = 0; tries < 4; tries++) {
+		u64 boot, real;
+
+		before = rdtsc_ordered();
+		boot = ktime_get_boottime_ns();
+		real = ktime_get_real_ns();
+		after = rdtsc_ordered();
+
+		if (after - before >= best)
+			continue;
+		best = after - before;
+		now->tsc = before + best / 2;
+		now->boot_ns = boot;
+		now->real_ns = real;
+	}
+	local_irq_restore(flags);
+}
+
+/* Does the TSC run at one rate, the same on all CPUs? May become false, never true again. */
+bool host_tsc_is_stable(void)
+{
+	return boot_cpu_has(X86_FEATURE_CONSTANT_TSC) && !check_tsc_unstable();
+}
+
+u32 host_tsc_khz(void)
+{
+	return tsc_khz;
+}
