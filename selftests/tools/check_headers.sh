@@ -39,8 +39,8 @@ mkdir "$work/module"
 		echo "headers-y += $name.o"
 	done
 } >"$work/module/Kbuild"
-make -k -Otarget -j"$(nproc)" -C "$KDIR" M="$work/module" KBUILD_MODPOST_WARN=1 KCFLAGS=-Werror modules \
-	>"$work/log" 2>&1 || true
+make -k -Otarget -j"$(nproc)" -C "$KDIR" M="$work/module" KBUILD_MODPOST_WARN=1 \
+	KCFLAGS=-Werror modules >"$work/log" 2>&1 || true
 for header in $kernel_headers; do
 	name=$(echo "${header#kmod/}" | tr '/.' '__')
 	status=0

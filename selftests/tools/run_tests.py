@@ -247,7 +247,8 @@ class Run:
                 print(case.name, case.timeout, case.module,
                       f"cd /selftests && exec {program} {case.args}", file=file)
         limit = sum(case.timeout + 10 for case in cases) + BOOT_MARGIN_S
-        command = [TESTHOST, "--vendor", vendor, "--kernel", release, "--cpus", cpus, "--memory", memory,
+        command = [TESTHOST, "--vendor", vendor, "--kernel", release, "--cpus", cpus,
+                   "--memory", memory,
                    "--append", append, "--timeout", str(limit)]
         if cpu:
             command += ["--cpu", cpu]

@@ -29,7 +29,7 @@ say() {
 # At LIMIT the host itself says that it is alive, and shows what everybody is waiting for.
 watch_limit() {
 	sleep "$LIMIT"
-	echo "<4>testhost: COMMAND ran into its time limit; waiting tasks and CPUs follow" >/dev/kmsg
+	echo "<4>testhost: COMMAND ran into its limit; waiting tasks and CPUs follow" >/dev/kmsg
 	echo w >/proc/sysrq-trigger
 	echo l >/proc/sysrq-trigger
 	for pid in /proc/[0-9]*; do
