@@ -12,6 +12,8 @@
 #ifndef LODGE_VENDOR_H
 #define LODGE_VENDOR_H
 
+#include <linux/percpu.h>
+
 #include "types.h"
 #include "caps.h"
 #include "event.h"
@@ -169,5 +171,11 @@ struct lodge_vendor_ops {
 
 /* The chosen backend: set once before the device node appears, then constant. */
 extern const struct lodge_vendor_ops *lodge_vendor;
+
+/*
+ * Whether this CPU is in root mode and it was lodge that put it there. Read with IRQs off
+ * before each entry: reboot and hotplug take CPUs away under running vCPUs.
+ */
+DECLARE_PER_CPU(bool, lodge_in_root_mode);
 
 #endif /* LODGE_VENDOR_H */

@@ -56,7 +56,7 @@ struct lodge_vm {
 	bool has_died;			/* [a] user space is told -EIO from now on */
 
 	/* Memory, kmod/mmu. */
-	struct lodge_memslots *memslots;	/* [s] */
+	struct lodge_memslots __rcu *memslots;	/* [s] */
 	rwlock_t mmu_lock;
 	struct lodge_tdp *tdp;		/* [i] pointer; content [t] */
 	struct mmu_notifier mmu_notifier;

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Floor 6: KVM_CHECK_EXTENSION. An entry here is a promise that clients act upon:
+ * what is not complete has none and answers 0, as every unknown number does.
+ */
+#include <linux/kvm.h>
+#include <linux/nospec.h>
+
+#include "cpuid.h"
+#include "ioctl.h"
+#include "irqchip/irqchip.h"
+#include "mmu/mmu.h"
+#include "msr.h"
+
+/* Answers that are the same on every host. */
+static const int constant[] = {
+	[KVM_CAP_IRQCHIP]			= 1,
+	[KVM_CAP_HLT]				= 1,
+	[KVM_CAP_USER_MEMORY]			= 1,
+	[KVM_CAP_SET_TSS_ADDR]			= 1,
+	[KVM_CAP_EXT_CPUID]			= 1,
+	[KVM_CAP_MAX_VCPUS]			= LODGE_MAX_VCPUS,
+	[KVM_CAP_NR_MEMSLOTS]			= LODGE_NR_MEMSLOTS,
+	[KVM_CAP_PIT]				= 1,
+	[KVM_CAP_NOP_IO_DELAY]			= 1,
+	[KVM_CAP_MP_STATE]			= 1,
+	[KVM_CAP_SYNC_MMU]			= 1,
+	[KVM_CAP_DESTROY_MEMORY_REGION_WORKS]	= 1,
+	[KVM_CAP_JOIN_MEMORY_REGIONS_WORKS]	= 1,
+	[KVM_CAP_USER_NMI]			= 1,
+	[KVM_CAP_IRQ_ROUTING]			= IRQCHIP_MAX_GSIS,
+	[KVM_CAP_IRQ_INJECT_STATUS]		= 1,
+	[KVM_CAP_MCE]				= LODGE_MCE_BANKS,
+	[KVM_CAP_PIT2]				= 1,
+	[KVM_CAP_SET_BOOT_CPU_ID]		= 1,
+	[KVM_CAP_PIT_STATE2]			= 1,
+	[KVM_CAP_SET_IDENTITY_MAP_ADDR]		= 1,
+	[KVM_CAP_ADJUST_CLOCK]			= KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME |
+						  KVM_CLOCK_HOST_TSC,
+	[KVM_CAP_VCPU_EVENTS]			= 1,
+	[KVM_CAP_INTERNAL_ERROR_DATA]		= 1,
+	[KVM_CAP_DEBUGREGS]			= 1,
+	[KVM_CAP_XSAVE]				= 1,
+	[KVM_CAP_GET_TSC_KHZ]			= 1,
+	[KVM_CAP_MAX_VCPU_ID]			= LODGE_MAX_VCPU_ID,
+	[KVM_CAP_TSC_DEADLINE_TIMER]		= 1,
+	[KVM_CAP_KVMCLOCK_CTRL]			= 1,
+	[KVM_CAP_SIGNAL_MSI]			= 1,
+	[KVM_CAP_READONLY_MEM]			= 1,
+	[KVM_CAP_EXT_EMUL_CPUID]		= 1,
+	[KVM_CAP_CHECK_EXTENSION_VM]		= 1,
+	[KVM_CAP_IMMEDIATE_EXIT]		= 1,
+	[KVM_CAP_GET_MSR_FEATURES]		= 1,
+};
+
+/**
+ * capability_value() - answer KVM_CHECK_EXTENSION
+ * @vm: the VM that is asked, NULL for the device; answers do not differ
+ * @number: KVM_CAP_*
+ *
+ * Return: 0 for what is not offered.
+ */
+int capability_value(struct lodge_vm *vm, unsigned long number)
+{
+	switch (number) {
+	case KVM_CAP_NR_VCPUS:
+		return min_t(unsigned int, num_online_cpus(), LODGE_MAX_VCPUS);
+	case KVM_CAP_XCRS:
+		return boot_cpu_has(X86_FEATURE_XSAVE);
+	case KVM_CAP_XSAVE2:
+		/* No feature whose state is larger can be given to a guest. */
+		return sizeof(struct kvm_xsave);
+	}
+	if (number >= ARRAY_SIZE(constant))
+		return 0;
+	return constant[array_index_nospec(number, ARRAY_SIZE(constant))];
+}

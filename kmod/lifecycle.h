@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Floor 5: the floor's only header: making and unmaking VMs and vCPUs. Prototypes
+ * grouped by the file that defines them; contracts stand at the definitions.
+ */
+#ifndef LODGE_LIFECYCLE_H
+#define LODGE_LIFECYCLE_H
+
+#include "vcpu.h"
+#include "vm.h"
+
+/* Pages that user space maps at a vCPU's fd: struct kvm_run, data of port I/O. */
+#define LODGE_VCPU_MMAP_PAGES	2
+
+/* vcpu.c */
+struct lodge_vcpu *vcpu_create(struct lodge_vm *vm, u32 id);
+void vcpu_destroy(struct lodge_vcpu *vcpu);
+
+/* vm.c */
+struct lodge_vm *vm_create(void);
+void vm_get(struct lodge_vm *vm);
+void vm_put(struct lodge_vm *vm);
+int vm_publish_vcpu(struct lodge_vm *vm, struct lodge_vcpu *vcpu);
+
+#endif /* LODGE_LIFECYCLE_H */

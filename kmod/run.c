@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Floor 4: the loop of KVM_RUN. Requests, then one event, then the guest, then what
+ * its exit asks for; halts, signals, INIT and SIPI in between.
+ *
+ * Life of a round, with what is off:
+ *
+ *   requests          -                may sleep
+ *   IRQs off, mode = IN_GUEST, requests looked at once more
+ *   event, state, FPU IRQs             nothing can come in unseen: it would IPI
+ *   run()             IRQs
+ *   mode = OUTSIDE_GUEST, IRQs on      the host's interrupt, if any, is taken here
+ *   exit handler      -                may sleep
+ */
+#include <linux/entry-kvm.h>
+#include <linux/rcuwait.h>
+#include <linux/sched/signal.h>
+#include <linux/string.h>
+#include <linux/vtime.h>
+
+#include "clock.h"
+#include "cpuid.h"
+#include "fpu.h"
+#include "irqchip/irqchip.h"
+#include "mmu/mmu.h"
+#include "msr.h"
+#include "regs.h"
+#include "request.h"
+#include "run.h"
+#include "x86.h"
+
+/* Put the vCPU on this CPU; preemption off. Also from the scheduler's notifier. */
+static void load_on_cpu(struct lodge_vcpu *vcpu, int cpu)
+{
+	vcpu->cpu = cpu;
+	lodge_vendor->vcpu_load(vcpu, cpu);
+	clock_vcpu_load(vcpu);
+	vcpu->last_cpu = cpu;
+}
+
+static void take_off_cpu(struct lodge_vcpu *vcpu)
+{
+	clock_vcpu_put(vcpu);
+	lodge_vendor->vcpu_put(vcpu);
+	vcpu->cpu = -1;
+}
+
+static void sched_in(struct preempt_notifier *notifier, int cpu)
+{
+	load_on_cpu(container_of(notifier, struct lodge_vcpu, preempt_notifier), cpu);
+}
+
+static void sched_out(struct preempt_notifier *notifier, struct task_struct *next)
+{
+	take_off_cpu(container_of(notifier, struct lodge_vcpu, preempt_notifier));
+}
+
+static struct preempt_ops preempt_ops = {
+	.sched_in = sched_in,
+	.sched_out = sched_out,
+};
+
+/**
+ * vcpu_load() - begin a stretch in which the vCPU's state may be touched
+ * @vcpu: its mutex is held
+ *
+ * From here to vcpu_put() the vCPU is loaded whenever this thread runs.
+ */
+void vcpu_load(struct lodge_vcpu *vcpu)
+{
+	int cpu = get_cpu();
+
+	lockdep_assert_held(&vcpu->mutex);
+	preempt_notifier_init(&vcpu->preempt_notifier, &preempt_ops);
+	preempt_notifier_register(&vcpu->preempt_notifier);
+	load_on_cpu(vcpu, cpu);
+	put_cpu();
+}
+
+/**
+ * vcpu_put() - end what vcpu_load() began
+ * @vcpu: loaded vCPU
+ */
+void vcpu_put(struct lodge_vcpu *vcpu)
+{
+	lockdep_assert_held(&vcpu->mutex);
+	preempt_disable();
+	take_off_cpu(vcpu);
+	preempt_notifier_unregister(&vcpu->preempt_notifier);
+	preempt_enable();
+}
+
+/* RDX after reset names the CPU, as leaf 1 does. */
+static void set_signature(struct lodge_vcpu *vcpu)
+{
+	u32 eax = 1, ebx, ecx = 0, edx;
+
+	if (cpuid_read(vcpu, &eax, &ebx, &ecx, &edx))
+		vcpu->state.gprs[LODGE_RDX] = eax;
+}
+
+/**
+ * vcpu_reset() - power-on reset, or INIT
+ * @vcpu: loaded vCPU, or one that is not yet published
+ * @is_init: INIT
+ *
+ * What remains over an INIT is each part's own knowledge. mp_state is the caller's.
+ */
+void vcpu_reset(struct lodge_vcpu *vcpu, bool is_init)
+{
+	/* Registers that survive INIT must be here before the others change. */
+	if (is_init)
+		lodge_regs_get(vcpu, LODGE_STATE_ALL);
+	lodge_regs_reset(vcpu, is_init);
+	set_signature(vcpu);
+	memset(&vcpu->events, 0, sizeof(vcpu->events));
+	vcpu->completion = NULL;
+	vcpu->cr8 = 0;
+	if (vcpu->lapic)
+		lapic_reset(vcpu, is_init);
+	msr_reset(vcpu, is_init);
+	fpu_reset(vcpu, is_init);
+	lodge_request_set(vcpu, LODGE_REQ_EVENT);
+	lodge_request_set(vcpu, LODGE_REQ_TLB_FLUSH_GUEST);
+}
+
+static void start_at_sipi_vector(struct lodge_vcpu *vcpu, u8 vector)
+{
+	struct lodge_segment *cs = &lodge_regs_change(vcpu, LODGE_STATE_SEGS)->segs[LODGE_SEG_CS];
+
+	cs->selector = vector << 8;
+	cs->base = vector << 12;
+	vcpu->state.rip = 0;
+	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+}
+
+/*
+ * INIT and SIPI by state (Intel SDM volume 3, "MP Initialization Protocol Algorithm"):
+ *
+ *   arrives | BSP                       | AP
+ *   INIT    | reset, runs at the vector | reset, waits (INIT_RECEIVED)
+ *   SIPI    | ignored                   | starts if INIT_RECEIVED, else ignored
+ */
+static void take_init_sipi(struct lodge_vcpu *vcpu)
+{
+	u8 vector;
+
+	if (!vcpu->lapic)
+		return;
+	if (lapic_take_init(vcpu)) {
+		vcpu_reset(vcpu, true);
+		vcpu->mp_state = vcpu->apic_base & MSR_IA32_APICBASE_BSP ?
+				 KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_INIT_RECEIVED;
+	}
+	if (lapic_take_sipi(vcpu, &vector) && vcpu->mp_state == KVM_MP_STATE_INIT_RECEIVED)
+		start_at_sipi_vector(vcpu, vector);
+}
+
+static bool is_startable(struct lodge_vcpu *vcpu)
+{
+	return vcpu->mp_state == KVM_MP_STATE_RUNNABLE;
+}
+
+/*
+ * Carry out pending requests. Return as exit handlers do; @vcpu may have stopped being
+ * runnable.
+ */
+static int handle_requests(struct lodge_vcpu *vcpu)
+{
+	if (lodge_request_take(vcpu, LODGE_REQ_VM_DEAD)) {
+		lodge_request_set(vcpu, LODGE_REQ_VM_DEAD);
+		return -EIO;
+	}
+	if (lodge_request_take(vcpu, LODGE_REQ_TLB_FLUSH)) {
+		clear_bit(LODGE_REQ_TLB_FLUSH_GUEST, &vcpu->requests);
+		lodge_vendor->tlb_flush(vcpu, LODGE_TLB_TDP);
+	}
+	if (lodge_request_take(vcpu, LODGE_REQ_TLB_FLUSH_GUEST))
+		lodge_vendor->tlb_flush(vcpu, LODGE_TLB_GUEST);
+	if (lodge_request_take(vcpu, LODGE_REQ_CLOCK))
+		clock_update_guest(vcpu);
+	if (lodge_request_take(vcpu, LODGE_REQ_TIMER))
+		lapic_timer_deliver(vcpu);
+	if (lodge_request_take(vcpu, LODGE_REQ_NMI))
+		event_collect_nmis(vcpu);
+	if (lodge_request_take(vcpu, LODGE_REQ_INIT_SIPI))
+		take_init_sipi(vcpu);
+	/* Only here to end the guest's run or the sleep: the queue is always looked at. */
+	lodge_request_take(vcpu, LODGE_REQ_EVENT);
+	return LODGE_RESUME_GUEST;
+}
+
+/*
+ * What happened while the guest ran, as far as every exit tells it. The TPR may have
+ * changed without an exit.
+ */
+static void note_exit(struct lodge_vcpu *vcpu)
+{
+	struct lodge_exit *exit = &vcpu->exit;
+
+	if (!vcpu->lapic)
+		vcpu->cr8 = exit->cr8;
+	else if (unlikely(exit->cr8 != lapic_get_cr8(vcpu)))
+		lapic_set_cr8(vcpu, exit->cr8);
+
+	if (exit->reason == LODGE_EXIT_ENTRY_FAILED)
+		return;		/* what was injected still waits */
+	if (vcpu->events.injected.class || exit->interrupted.class)
+		event_requeue(vcpu, &exit->interrupted);
+}
+
+/* The host is on its way down, or a CPU came back without virtualization. */
+static int cpu_is_gone(struct lodge_vcpu *vcpu)
+{
+	vcpu->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+	vcpu->run->fail_entry.hardware_entry_failure_reason = 0;
+	vcpu->run->fail_entry.cpu = vcpu->last_cpu;
+	return LODGE_RETURN_TO_USER;
+}
+
+/*
+ * One stay in the guest and what follows from it. Return as exit handlers do;
+ * LODGE_RESUME_GUEST also if something has to be looked at before the entry.
+ */
+static int enter_guest(struct lodge_vcpu *vcpu)
+{
+	preempt_disable();
+	local_irq_disable();
+	/*
+	 * Full barrier: whoever sets a request after the look at it below finds
+	 * IN_GUEST and sends an IPI, which stays pending until the guest is left.
+	 */
+	xchg(&vcpu->mode, LODGE_IN_GUEST);
+	if (READ_ONCE(vcpu->requests) || xfer_to_guest_mode_work_pending()) {
+		WRITE_ONCE(vcpu->mode, LODGE_OUTSIDE_GUEST);
+		local_irq_enable();
+		preempt_enable();
+		return LODGE_RESUME_GUEST;
+	}
+
+	if (unlikely(!this_cpu_read(lodge_in_root_mode))) {
+		WRITE_ONCE(vcpu->mode, LODGE_OUTSIDE_GUEST);
+		local_irq_enable();
+		preempt_enable();
+		return cpu_is_gone(vcpu);
+	}
+
+	event_inject(vcpu);
+	lodge_regs_flush(vcpu);
+	fpu_enter_guest(vcpu);
+	vtime_account_guest_enter();
+
+	lodge_vendor->run(vcpu, &vcpu->exit);
+
+	/* A kicker that still sees IN_GUEST sends an IPI for nothing: harmless. */
+	smp_store_release(&vcpu->mode, LODGE_OUTSIDE_GUEST);
+	lodge_regs_forget(vcpu);
+	fpu_leave_guest(vcpu);
+	local_irq_enable();
+	/* A tick that ended the stay has been accounted to the guest by now. */
+	local_irq_disable();
+	vtime_account_guest_exit();
+	local_irq_enable();
+	preempt_enable();
+
+	note_exit(vcpu);
+	return exit_handle(vcpu);
+}
+
+/* Must not sleep: looked at with the task state already set. */
+static bool has_reason_to_wake(struct lodge_vcpu *vcpu)
+{
+	if (vcpu->requests & (BIT(LODGE_REQ_TIMER) | BIT(LODGE_REQ_NMI) |
+			      BIT(LODGE_REQ_INIT_SIPI) | BIT(LODGE_REQ_VM_DEAD)))
+		return true;
+	return vcpu->mp_state == KVM_MP_STATE_HALTED && event_has_work(vcpu);
+}
+
+/*
+ * Sleep until something ends a halt (or brings an AP to life). Return as exit
+ * handlers do.
+ */
+static int stay_halted(struct lodge_vcpu *vcpu)
+{
+	int ret;
+
+	ret = handle_requests(vcpu);
+	if (ret != LODGE_RESUME_GUEST || is_startable(vcpu))
+		return ret;
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED && event_has_work(vcpu)) {
+		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+		return LODGE_RESUME_GUEST;
+	}
+
+	prepare_to_rcuwait(&vcpu->wait);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (has_reason_to_wake(vcpu) || signal_pending(current))
+			break;
+		schedule();
+	}
+	finish_rcuwait(&vcpu->wait);
+	return LODGE_RESUME_GUEST;
+}
+
+static int interrupted(struct lodge_vcpu *vcpu)
+{
+	vcpu->run->exit_reason = KVM_EXIT_INTR;
+	return -EINTR;
+}
+
+static int run_loop(struct lodge_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	int ret;
+
+	for (;;) {
+		if (likely(is_startable(vcpu))) {
+			ret = LODGE_RESUME_GUEST;
+			if (vcpu->requests)
+				ret = handle_requests(vcpu);
+			if (unlikely(vcpu->events.triple_fault)) {
+				vcpu->events.triple_fault = false;
+				run->exit_reason = KVM_EXIT_SHUTDOWN;
+				return LODGE_RETURN_TO_USER;
+			}
+			if (ret == LODGE_RESUME_GUEST && is_startable(vcpu))
+				ret = enter_guest(vcpu);
+		} else {
+			ret = stay_halted(vcpu);
+		}
+		if (ret != LODGE_RESUME_GUEST)
+			return ret;
+
+		if (!vcpu->lapic && run->request_interrupt_window &&
+		    event_is_ready_for_user_irq(vcpu)) {
+			run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+			return LODGE_RETURN_TO_USER;
+		}
+		if (xfer_to_guest_mode_work_pending()) {
+			/* The parameter is for other architectures' hooks. */
+			if (xfer_to_guest_mode_handle_work(NULL))
+				return interrupted(vcpu);
+		}
+	}
+}
+
+/* kvm_run's fields that user space gives with each call. */
+static int take_user_input(struct lodge_vcpu *vcpu)
+{
+	u64 cr8 = READ_ONCE(vcpu->run->cr8);
+
+	if (vcpu->lapic)
+		return 0;
+	if (cr8 & ~0xfull)
+		return -EINVAL;
+	vcpu->cr8 = cr8;
+	return 0;
+}
+
+static void give_user_output(struct lodge_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->if_flag = !!(vcpu->state.rflags & X86_EFLAGS_IF);
+	run->cr8 = vcpu->lapic ? lapic_get_cr8(vcpu) : vcpu->cr8;
+	run->apic_base = vcpu->apic_base;
+	run->flags = 0;
+	run->ready_for_interrupt_injection = event_is_ready_for_user_irq(vcpu);
+}
+
+static int complete_and_loop(struct lodge_vcpu *vcpu)
+{
+	lodge_completion_t completion = vcpu->completion;
+	int ret;
+
+	if (completion) {
+		vcpu->completion = NULL;
+		ret = completion(vcpu);
+		if (ret != LODGE_RESUME_GUEST)
+			return ret;
+	}
+	if (READ_ONCE(vcpu->run->immediate_exit))
+		return interrupted(vcpu);
+	return run_loop(vcpu);
+}
+
+/**
+ * vcpu_run() - KVM_RUN
+ * @vcpu: loaded vCPU
+ *
+ * Return: 0 with vcpu->run filled; -EINTR for a signal or immediate_exit; -EFAULT if
+ * memory of a slot is not there; -EINVAL for a bad kvm_run.cr8; -EIO if the VM is dead.
+ */
+int vcpu_run(struct lodge_vcpu *vcpu)
+{
+	sigset_t saved;
+	int ret;
+
+	if (vcpu->run->kvm_valid_regs || vcpu->run->kvm_dirty_regs)
+		return -EINVAL;
+	ret = take_user_input(vcpu);
+	if (ret)
+		return ret;
+
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	if (vcpu->has_sigset)
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
+	fpu_load(vcpu);
+
+	ret = complete_and_loop(vcpu);
+
+	fpu_put(vcpu);
+	give_user_output(vcpu);
+	if (vcpu->has_sigset)
+		sigprocmask(SIG_SETMASK, &saved, NULL);
+	return ret;
+}

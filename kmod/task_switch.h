@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Floor 4: hardware task switches, which no CPU carries out for a guest.
+ */
+#ifndef LODGE_TASK_SWITCH_H
+#define LODGE_TASK_SWITCH_H
+
+#include "vcpu.h"
+
+int handle_task_switch(struct lodge_vcpu *vcpu);
+
+#endif /* LODGE_TASK_SWITCH_H */

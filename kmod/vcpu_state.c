@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Floor 6: the ioctls that move a vCPU's registers, events and run state, between
+ * lodge's own form and the structures of the KVM ABI.
+ *
+ * Context of every handler: vcpu->mutex held, vCPU loaded, not in KVM_RUN.
+ */
+#include "clock.h"
+#include "ctrl_regs.h"
+#include "ioctl.h"
+#include "irqchip/irqchip.h"
+#include "msr.h"
+#include "regs.h"
+#include "request.h"
+#include "run.h"
+#include "x86.h"
+
+/**
+ * vcpu_get_regs() - KVM_GET_REGS
+ * @args: data is a struct kvm_regs
+ */
+long vcpu_get_regs(struct ioctl_args *args)
+{
+	const struct lodge_x86_state *state = &args->vcpu->state;
+	struct kvm_regs *regs = args->data;
+
+	*regs = (struct kvm_regs) {
+		.rax = state->gprs[LODGE_RAX], .rbx = state->gprs[LODGE_RBX],
+		.rcx = state->gprs[LODGE_RCX], .rdx = state->gprs[LODGE_RDX],
+		.rsi = state->gprs[LODGE_RSI], .rdi = state->gprs[LODGE_RDI],
+		.rsp = state->gprs[LODGE_RSP], .rbp = state->gprs[LODGE_RBP],
+		.r8  = state->gprs[LODGE_R8],  .r9  = state->gprs[LODGE_R9],
+		.r10 = state->gprs[LODGE_R10], .r11 = state->gprs[LODGE_R11],
+		.r12 = state->gprs[LODGE_R12], .r13 = state->gprs[LODGE_R13],
+		.r14 = state->gprs[LODGE_R14], .r15 = state->gprs[LODGE_R15],
+		.rip = state->rip, .rflags = state->rflags,
+	};
+	return 0;
+}
+
+/**
+ * vcpu_set_regs() - KVM_SET_REGS
+ * @args: data is a struct kvm_regs
+ *
+ * An exception that waits belongs to the old RIP and is forgotten.
+ */
+long vcpu_set_regs(struct ioctl_args *args)
+{
+	struct lodge_x86_state *state = &args->vcpu->state;
+	const struct kvm_regs *regs = args->data;
+
+	state->gprs[LODGE_RAX] = regs->rax;
+	state->gprs[LODGE_RBX] = regs->rbx;
+	state->gprs[LODGE_RCX] = regs->rcx;
+	state->gprs[LODGE_RDX] = regs->rdx;
+	state->gprs[LODGE_RSI] = regs->rsi;
+	state->gprs[LODGE_RDI] = regs->rdi;
+	state->gprs[LODGE_RSP] = regs->rsp;
+	state->gprs[LODGE_RBP] = regs->rbp;
+	state->gprs[LODGE_R8]  = regs->r8;
+	state->gprs[LODGE_R9]  = regs->r9;
+	state->gprs[LODGE_R10] = regs->r10;
+	state->gprs[LODGE_R11] = regs->r11;
+	state->gprs[LODGE_R12] = regs->r12;
+	state->gprs[LODGE_R13] = regs->r13;
+	state->gprs[LODGE_R14] = regs->r14;
+	state->gprs[LODGE_R15] = regs->r15;
+	state->rip = regs->rip;
+	state->rflags = regs->rflags | X86_EFLAGS_FIXED;
+
+	args->vcpu->events.exception.class = LODGE_EVENT_NONE;
+	return 0;
+}
+
+static void to_kvm_segment(struct kvm_segment *to, const struct lodge_segment *from)
+{
+	*to = (struct kvm_segment) {
+		.base = from->base,
+		.limit = from->limit,
+		.selector = from->selector,
+		.type = from->attr & LODGE_SEG_TYPE_MASK,
+		.s = !!(from->attr & LODGE_SEG_S),
+		.dpl = (from->attr & LODGE_SEG_DPL_MASK) >> LODGE_SEG_DPL_SHIFT,
+		.present = !!(from->attr & LODGE_SEG_P),
+		.avl = !!(from->attr & LODGE_SEG_AVL),
+		.l = !!(from->attr & LODGE_SEG_L),
+		.db = !!(from->attr & LODGE_SEG_DB),
+		.g = !!(from->attr & LODGE_SEG_G),
+		.unusable = !!(from->attr & LODGE_SEG_UNUSABLE),
+	};
+}
+
+static void from_kvm_segment(struct lodge_segment *to, const struct kvm_segment *from)
+{
+	*to = (struct lodge_segment) {
+		.base = from->base,
+		.limit = from->limit,
+		.selector = from->selector,
+		.attr = (from->type & LODGE_SEG_TYPE_MASK) |
+			(from->s ? LODGE_SEG_S : 0) |
+			(from->dpl & 3) << LODGE_SEG_DPL_SHIFT |
+			(from->present ? LODGE_SEG_P : 0) |
+			(from->avl ? LODGE_SEG_AVL : 0) |
+			(from->l ? LODGE_SEG_L : 0) |
+			(from->db ? LODGE_SEG_DB : 0) |
+			(from->g ? LODGE_SEG_G : 0) |
+			(from->unusable ? LODGE_SEG_UNUSABLE : 0),
+	};
+}
+
+/**
+ * vcpu_get_sregs() - KVM_GET_SREGS
+ * @args: data is a struct kvm_sregs
+ */
+long vcpu_get_sregs(struct ioctl_args *args)
+{
+	struct lodge_vcpu *vcpu = args->vcpu;
+	struct lodge_x86_state *state = lodge_regs_get(vcpu, LODGE_STATE_SEGS | LODGE_STATE_CRS);
+	const struct lodge_event *injected = &vcpu->events.injected;
+	struct kvm_sregs *sregs = args->data;
+	int irq = -1;
+
+	to_kvm_segment(&sregs->cs, &state->segs[LODGE_SEG_CS]);
+	to_kvm_segment(&sregs->ds, &state->segs[LODGE_SEG_DS]);
+	to_kvm_segment(&sregs->es, &state->segs[LODGE_SEG_ES]);
+	to_kvm_segment(&sregs->fs, &state->segs[LODGE_SEG_FS]);
+	to_kvm_segment(&sregs->gs, &state->segs[LODGE_SEG_GS]);
+	to_kvm_segment(&sregs->ss, &state->segs[LODGE_SEG_SS]);
+	to_kvm_segment(&sregs->tr, &state->segs[LODGE_SEG_TR]);
+	to_kvm_segment(&sregs->ldt, &state->segs[LODGE_SEG_LDTR]);
+	sregs->gdt.base = state->gdtr.base;
+	sregs->gdt.limit = state->gdtr.limit;
+	sregs->idt.base = state->idtr.base;
+	sregs->idt.limit = state->idtr.limit;
+
+	sregs->cr0 = state->cr0;
+	sregs->cr2 = state->cr2;
+	sregs->cr3 = state->cr3;
+	sregs->cr4 = state->cr4;
+	sregs->cr8 = vcpu->lapic ? lapic_get_cr8(vcpu) : vcpu->cr8;
+	sregs->efer = state->efer;
+	sregs->apic_base = vcpu->apic_base;
+
+	if (injected->class == LODGE_EVENT_IRQ)
+		irq = injected->vector;
+	else if (vcpu->events.has_user_irq)
+		irq = vcpu->events.user_vector;
+	if (irq >= 0)
+		__set_bit(irq, (unsigned long *)sregs->interrupt_bitmap);
+	return 0;
+}
+
+static void load_segments(struct lodge_vcpu *vcpu, const struct kvm_sregs *sregs)
+{
+	struct lodge_x86_state *state = lodge_regs_change(vcpu, LODGE_STATE_SEGS);
+
+	from_kvm_segment(&state->segs[LODGE_SEG_CS], &sregs->cs);
+	from_kvm_segment(&state->segs[LODGE_SEG_DS], &sregs->ds);
+	from_kvm_segment(&state->segs[LODGE_SEG_ES], &sregs->es);
+	from_kvm_segment(&state->segs[LODGE_SEG_FS], &sregs->fs);
+	from_kvm_segment(&state->segs[LODGE_SEG_GS], &sregs->gs);
+	from_kvm_segment(&state->segs[LODGE_SEG_SS], &sregs->ss);
+	from_kvm_segment(&state->segs[LODGE_SEG_TR], &sregs->tr);
+	from_kvm_segment(&state->segs[LODGE_SEG_LDTR], &sregs->ldt);
+	state->gdtr.base = sregs->gdt.base;
+	state->gdtr.limit = sregs->gdt.limit;
+	state->idtr.base = sregs->idt.base;
+	state->idtr.limit = sregs->idt.limit;
+}
+
+static void load_control_registers(struct lodge_vcpu *vcpu, const struct kvm_sregs *sregs)
+{
+	struct lodge_x86_state *state = lodge_regs_change(vcpu, LODGE_STATE_CRS);
+
+	state->cr0 = sregs->cr0 | X86_CR0_ET;
+	state->cr2 = sregs->cr2;
+	state->cr3 = sregs->cr3;
+	state->cr4 = sregs->cr4;
+	state->efer = sregs->efer;
+	if (vcpu->lapic)
+		lapic_set_cr8(vcpu, sregs->cr8);
+	else
+		vcpu->cr8 = sregs->cr8 & 0xf;
+}
+
+/* VMMs reset a halted bootstrap processor by its registers alone and expect it to run. */
+static void unhalt_if_reset(struct lodge_vcpu *vcpu)
+{
+	const struct lodge_x86_state *state = &vcpu->state;
+
+	if ((vcpu->apic_base & MSR_IA32_APICBASE_BSP) && state->rip == 0xfff0 &&
+	    state->segs[LODGE_SEG_CS].selector == 0xf000 && !(state->cr0 & X86_CR0_PE))
+		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+}
+
+/**
+ * vcpu_set_sregs() - KVM_SET_SREGS
+ * @args: data is a struct kvm_sregs
+ *
+ * Return: 0; -EINVAL if no CPU could be in that state.
+ */
+long vcpu_set_sregs(struct ioctl_args *args)
+{
+	struct lodge_vcpu *vcpu = args->vcpu;
+	const struct kvm_sregs *sregs = args->data;
+	unsigned int irq;
+	int ret;
+
+	if (!ctrl_sregs_valid(vcpu, sregs))
+		return -EINVAL;
+	if (sregs->apic_base != vcpu->apic_base) {
+		if (vcpu->lapic) {
+			ret = lapic_set_base(vcpu, sregs->apic_base, true);
+			if (ret)
+				return ret;
+		} else {
+			vcpu->apic_base = sregs->apic_base;
+		}
+	}
+
+	load_segments(vcpu, sregs);
+	load_control_registers(vcpu, sregs);
+	unhalt_if_reset(vcpu);
+
+	irq = find_first_bit((const unsigned long *)sregs->interrupt_bitmap, 256);
+	if (irq < 256)
+		vcpu->events.injected = (struct lodge_event) {
+			.class = LODGE_EVENT_IRQ,
+			.vector = irq,
+		};
+	lodge_request_set(vcpu, LODGE_REQ_TLB_FLUSH_GUEST);
+	return 0;
+}
+
+/**
+ * vcpu_get_debugregs() - KVM_GET_DEBUGREGS
+ * @args: data is a struct kvm_debugregs
+ */
+long vcpu_get_debugregs(struct ioctl_args *args)
+{
+	struct lodge_x86_state *state = lodge_regs_get(args->vcpu, LODGE_STATE_DRS);
+	struct kvm_debugregs *debug = args->data;
+
+	memcpy(debug->db, state->dr, sizeof(debug->db));
+	debug->dr6 = state->dr6;
+	debug->dr7 = state->dr7;
+	return 0;
+}
+
+/**
+ * vcpu_set_debugregs() - KVM_SET_DEBUGREGS
+ * @args: data is a struct kvm_debugregs
+ *
+ * Return: 0; -EINVAL for flags or bits above 31 of DR6 or DR7.
+ */
+long vcpu_set_debugregs(struct ioctl_args *args)
+{
+	const struct kvm_debugregs *debug = args->data;
+	struct lodge_x86_state *state;
+
+	if (debug->flags || debug->dr6 >> 32 || debug->dr7 >> 32)
+		return -EINVAL;
+	state = lodge_regs_change(args->vcpu, LODGE_STATE_DRS);
+	memcpy(state->dr, debug->db, sizeof(state->dr));
+	state->dr6 = debug->dr6 | LODGE_DR6_FIXED_1;
+	state->dr7 = (debug->dr7 & 0xffff2bff) | LODGE_DR7_FIXED_1;
+	return 0;
+}
+
+/**
+ * vcpu_get_events() - KVM_GET_VCPU_EVENTS
+ * @args: data is a struct kvm_vcpu_events
+ *
+ * Payloads have no place in what is reported: without KVM_CAP_EXCEPTION_PAYLOAD one that
+ * waits takes effect now.
+ */
+long vcpu_get_events(struct ioctl_args *args)
+{
+	struct lodge_vcpu *vcpu = args->vcpu;
+	struct lodge_event_queue *queue = &vcpu->events;
+	struct kvm_vcpu_events *events = args->data;
+	struct lodge_x86_state *state;
+	struct lodge_event *exception;
+
+	event_collect_nmis(vcpu);
+	event_deliver_payload(vcpu);
+	state = lodge_regs_get(vcpu, LODGE_STATE_INTR);
+
+	exception = queue->injected.class == LODGE_EVENT_EXCEPTION ? &queue->injected :
+								    &queue->exception;
+	if (exception->class == LODGE_EVENT_EXCEPTION) {
+		events->exception.injected = 1;
+		events->exception.pending = exception == &queue->exception;
+		events->exception.nr = exception->vector;
+		events->exception.has_error_code = exception->has_error;
+		events->exception.error_code = exception->error_code;
+	}
+
+	if (queue->injected.class == LODGE_EVENT_IRQ) {
+		events->interrupt.injected = 1;
+		events->interrupt.nr = queue->injected.vector;
+	} else if (queue->has_user_irq) {
+		events->interrupt.injected = 1;
+		events->interrupt.nr = queue->user_vector;
+	}
+	if (state->shadow & LODGE_SHADOW_STI)
+		events->interrupt.shadow |= KVM_X86_SHADOW_INT_STI;
+	if (state->shadow & LODGE_SHADOW_MOV_SS)
+		events->interrupt.shadow |= KVM_X86_SHADOW_INT_MOV_SS;
+
+	events->nmi.injected = queue->injected.class == LODGE_EVENT_NMI;
+	events->nmi.pending = queue->nr_nmis != 0;
+	events->nmi.masked = state->nmi_blocked;
+	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	return 0;
+}
+
+/* Only one event's delivery can have begun; the order is that of their priority. */
+static void set_injected(struct lodge_vcpu *vcpu, const struct kvm_vcpu_events *events)
+{
+	struct lodge_event *injected = &vcpu->events.injected;
+
+	memset(injected, 0, sizeof(*injected));
+	vcpu->events.exception.class = LODGE_EVENT_NONE;
+	vcpu->events.has_user_irq = false;
+
+	if (events->exception.injected) {
+		injected->class = LODGE_EVENT_EXCEPTION;
+		injected->vector = events->exception.nr;
+		injected->has_error = events->exception.has_error_code;
+		injected->error_code = events->exception.error_code;
+	} else if (events->nmi.injected) {
+		injected->class = LODGE_EVENT_NMI;
+		injected->vector = LODGE_VECTOR_NMI;
+	} else if (events->interrupt.injected) {
+		injected->class = LODGE_EVENT_IRQ;
+		injected->vector = events->interrupt.nr;
+	}
+}
+
+#define EVENTS_VALID_FLAGS	(KVM_VCPUEVENT_VALID_NMI_PENDING | \
+				 KVM_VCPUEVENT_VALID_SIPI_VECTOR | \
+				 KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM)
+
+/**
+ * vcpu_set_events() - KVM_SET_VCPU_EVENTS
+ * @args: data is a struct kvm_vcpu_events
+ *
+ * Return: 0; -EINVAL for flags that are not offered, an exception that is none, or SMM.
+ */
+long vcpu_set_events(struct ioctl_args *args)
+{
+	const struct kvm_vcpu_events *events = args->data;
+	struct lodge_vcpu *vcpu = args->vcpu;
+	struct lodge_x86_state *state;
+
+	if (events->flags & ~EVENTS_VALID_FLAGS)
+		return -EINVAL;
+	if (events->exception.injected &&
+	    (events->exception.nr > 31 || events->exception.nr == LODGE_VECTOR_NMI))
+		return -EINVAL;
+	if ((events->flags & KVM_VCPUEVENT_VALID_SMM) &&
+	    (events->smi.smm || events->smi.pending || events->smi.latched_init))
+		return -EINVAL;
+
+	event_collect_nmis(vcpu);
+	set_injected(vcpu, events);
+
+	state = lodge_regs_change(vcpu, LODGE_STATE_INTR);
+	state->nmi_blocked = events->nmi.masked;
+	if (events->flags & KVM_VCPUEVENT_VALID_SHADOW) {
+		state->shadow = 0;
+		if (events->interrupt.shadow & KVM_X86_SHADOW_INT_STI)
+			state->shadow |= LODGE_SHADOW_STI;
+		if (events->interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS)
+			state->shadow |= LODGE_SHADOW_MOV_SS;
+	}
+	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
+		vcpu->events.nr_nmis = events->nmi.pending ? 1 : 0;
+	if ((events->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR) && vcpu->lapic)
+		lapic_set_sipi_vector(vcpu, events->sipi_vector);
+	return 0;
+}
+
+/**
+ * vcpu_get_mp_state() - KVM_GET_MP_STATE
+ * @args: data is a struct kvm_mp_state
+ */
+long vcpu_get_mp_state(struct ioctl_args *args)
+{
+	struct kvm_mp_state *mp_state = args->data;
+
+	mp_state->mp_state = args->vcpu->mp_state;
+	return 0;
+}
+
+/**
+ * vcpu_set_mp_state() - KVM_SET_MP_STATE
+ * @args: data is a struct kvm_mp_state
+ *
+ * Return: 0; -EINVAL for a state of other architectures, or any but RUNNABLE without an
+ * in-kernel LAPIC.
+ */
+long vcpu_set_mp_state(struct ioctl_args *args)
+{
+	const struct kvm_mp_state *mp_state = args->data;
+	struct lodge_vcpu *vcpu = args->vcpu;
+
+	switch (mp_state->mp_state) {
+	case KVM_MP_STATE_RUNNABLE:
+		break;
+	case KVM_MP_STATE_UNINITIALIZED:
+	case KVM_MP_STATE_INIT_RECEIVED:
+	case KVM_MP_STATE_SIPI_RECEIVED:
+	case KVM_MP_STATE_HALTED:
+		if (vcpu->lapic)
+			break;
+		fallthrough;
+	default:
+		return -EINVAL;
+	}
+
+	vcpu->mp_state = mp_state->mp_state;
+	if (mp_state->mp_state == KVM_MP_STATE_SIPI_RECEIVED) {
+		/* Saved between the SIPI's arrival and its effect. */
+		vcpu->mp_state = KVM_MP_STATE_INIT_RECEIVED;
+		lapic_raise_sipi(vcpu);
+	}
+	return 0;
+}
