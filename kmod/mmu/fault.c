@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Floor 2: the guest used memory that TDP does not map, or not so. Finds the page
+ * in the VMM's address space, as a user's own access would, and maps it. Pages are
+ * never pinned: the reference that finding took is dropped once the page is
+ * mapped, the notifier keeps the mapping true from then on.
+ *
+ * Races:
+ *   the host's changes    see notifier.c
+ *   changes of slots      see memslot.c: the slot table is held (srcu) from finding
+ *                         the slot to storing the entry
+ *   the dirty log         see dirty.c: bit and entry are set under one hold of the lock
+ *   other faults          see tdp.c
+ */
+#include <linux/irqflags.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+#include <linux/sched/signal.h>
+
+#include "../vcpu.h"
+#include "memslot.h"
+#include "tdp.h"
+
+/**
+ * struct host_page - what backs a guest page, at one moment
+ * @page: with a reference; NULL if the frame has none to be taken
+ * @pfn: its frame
+ * @is_writable: the host's own entry lets user space write
+ * @is_device: no ordinary memory
+ */
+struct host_page {
+	struct page *page;
+	lodge_pfn_t pfn;
+	bool is_writable;
+	bool is_device;
+};
+
+/**
+ * struct fault - one fault on its way
+ * @vm: the VM
+ * @slot: where it lies; held by srcu
+ * @gfn: which page
+ * @hva: where that is backed
+ * @seq: vm->invalidate_seq before the host's tables were looked at
+ * @is_write: the access was a write
+ * @host: what backs it
+ */
+struct fault {
+	struct lodge_vm *vm;
+	struct lodge_memslot *slot;
+	gfn_t gfn;
+	hva_t hva;
+	unsigned long seq;
+	bool is_write;
+	struct host_page host;
+};
+
+/* Memory that has frames but no pages that may be taken: device memory, mostly. */
+static int find_raw_locked(struct fault *fault, struct vm_area_struct *vma)
+{
+	unsigned int flags = fault->is_write ? FAULT_FLAG_WRITE : 0;
+	unsigned long right = fault->is_write ? VM_WRITE : VM_READ;
+	struct host_page *host = &fault->host;
+	bool is_unlocked = false;
+	spinlock_t *lock;
+	pte_t *pte;
+	int ret;
+
+	/* An entry can be there, and count as present, without any right. */
+	if (!(vma->vm_flags & right))
+		return -EFAULT;
+
+	/* Nothing faults these in but an access; make one. */
+	if (follow_pte(vma->vm_mm, fault->hva, &pte, &lock)) {
+		ret = fixup_user_fault(vma->vm_mm, fault->hva, flags, &is_unlocked);
+		/* The vma may be another one now. */
+		if (is_unlocked)
+			return -EAGAIN;
+		if (!ret)
+			ret = follow_pte(vma->vm_mm, fault->hva, &pte, &lock);
+		if (ret)
+			return ret;
+	}
+
+	host->pfn = pte_pfn(*pte);
+	host->is_writable = pte_write(*pte);
+	pte_unmap_unlock(pte, lock);
+
+	if (fault->is_write && !host->is_writable)
+		return -EFAULT;
+	host->is_device = !pfn_valid(host->pfn) || PageReserved(pfn_to_page(host->pfn));
+	return 0;
+}
+
+/* find_page() for what get_user_pages_unlocked() refuses. */
+static int find_raw(struct fault *fault)
+{
+	struct vm_area_struct *vma;
+	int ret;
+
+	do {
+		mmap_read_lock(fault->vm->mm);
+		vma = vma_lookup(fault->vm->mm, fault->hva);
+		if (vma && (vma->vm_flags & (VM_IO | VM_PFNMAP)))
+			ret = find_raw_locked(fault, vma);
+		else
+			ret = -EFAULT;
+		mmap_read_unlock(fault->vm->mm);
+		if (ret == -EAGAIN && fatal_signal_pending(current))
+			ret = -EINTR;
+	} while (ret == -EAGAIN);
+	return ret;
+}
+
+/*
+ * Find the page as an access by user space would: swap in, copy on write, wait for
+ * userfaultfd. Return 0; -EFAULT if user space could not access it either; -EINTR
+ * for a fatal signal; -EHWPOISON; -ENOMEM.
+ *
+ * A page that is only read is mapped writable where the host has it writable
+ * already, to save the fault of the first write; never under the dirty log, which
+ * wants that fault.
+ */
+static int find_page(struct fault *fault)
+{
+	bool wants_write = fault->is_write || (!fault->slot->dirty_bitmap &&
+					       !memslot_is_readonly(fault->slot));
+	unsigned int flags = FOLL_HWPOISON | (fault->is_write ? FOLL_WRITE : 0);
+	struct host_page *host = &fault->host;
+	long nr;
+
+	if (wants_write && get_user_page_fast_only(fault->hva, FOLL_WRITE, &host->page)) {
+		host->is_writable = true;
+	} else {
+		nr = get_user_pages_unlocked(fault->hva, 1, &host->page, flags);
+		if (nr != 1)
+			host->page = NULL;
+		if (nr == -EFAULT)
+			return find_raw(fault);
+		if (nr != 1)
+			return nr < 0 ? nr : -EFAULT;
+		host->is_writable = fault->is_write;
+	}
+	host->pfn = page_to_pfn(host->page);
+	return 0;
+}
+
+static void put_host_page(struct host_page *host)
+{
+	if (host->page)
+		put_page(host->page);
+	host->page = NULL;
+}
+
+/* Whether what find_page() found may be out of date. Under mmu_lock. */
+static bool is_outdated(const struct fault *fault)
+{
+	const struct lodge_vm *vm = fault->vm;
+
+	lockdep_assert_held(&vm->mmu_lock);
+
+	if (vm->nr_invalidating && fault->hva >= vm->invalidate_start &&
+	    fault->hva < vm->invalidate_end)
+		return true;
+	return vm->invalidate_seq != fault->seq;
+}
+
+/*
+ * Level of the host's own entry for @hva.
+ *
+ * The entry and not the compound page decides: after a split of the entry the page
+ * is still huge, but its parts have rights of their own by then (copy on write,
+ * mprotect), and what holds for one must not be given to all.
+ *
+ * Under mmu_lock with is_outdated() false: a change of the entry waits in its
+ * notifier, so what is read is what find_page() saw. Tables can still be freed
+ * when a huge entry takes their place: IRQs off hold off the freeing, and each
+ * entry is read once.
+ */
+static int host_level(struct mm_struct *mm, hva_t hva)
+{
+	int level = TDP_LEVEL_4K;
+	unsigned long flags;
+	pgd_t pgd;
+	p4d_t p4d;
+	pud_t pud;
+	pmd_t pmd;
+
+	local_irq_save(flags);
+	pgd = READ_ONCE(*pgd_offset(mm, hva));
+	if (!pgd_present(pgd))
+		goto restore_irqs;
+	p4d = READ_ONCE(*p4d_offset(&pgd, hva));
+	if (!p4d_present(p4d))
+		goto restore_irqs;
+	pud = READ_ONCE(*pud_offset(&p4d, hva));
+	if (!pud_present(pud))
+		goto restore_irqs;
+	if (pud_large(pud)) {
+		level = TDP_LEVEL_1G;
+		goto restore_irqs;
+	}
+	pmd = READ_ONCE(*pmd_offset(&pud, hva));
+	if (pmd_present(pmd) && pmd_large(pmd))
+		level = TDP_LEVEL_2M;
+restore_irqs:
+	local_irq_restore(flags);
+	return level;
+}
+
+/*
+ * The largest leaf that may map the page: no larger than the host's, whole inside the
+ * slot, and with guest and host addresses congruent. Under mmu_lock.
+ */
+static int mapping_level(const struct fault *fault)
+{
+	const struct lodge_memslot *slot = fault->slot;
+	int level;
+
+	/* The dirty log counts small pages; raw frames come one by one. */
+	if (slot->dirty_bitmap || !fault->host.page)
+		return TDP_LEVEL_4K;
+
+	level = min_t(int, host_level(fault->vm->mm, fault->hva),
+		      fault->vm->tdp->format->max_leaf_level);
+	for (; level > TDP_LEVEL_4K; level--) {
+		u64 mask = tdp_level_pages(level) - 1;
+		gfn_t first = fault->gfn & ~mask;
+
+		if ((fault->gfn & mask) == (fault->host.pfn & mask) &&
+		    first >= slot->base_gfn &&
+		    first + mask < slot->base_gfn + slot->nr_pages)
+			break;
+	}
+	return level;
+}
+
+/* One try under the lock for read. Returns as tdp_map(), or -ESTALE if outdated. */
+static int map_page(struct fault *fault, struct tdp_cache *cache)
+{
+	struct host_page *host = &fault->host;
+	struct lodge_vm *vm = fault->vm;
+	struct tdp_mapping mapping = {
+		.gfn = fault->gfn,
+		.pfn = host->pfn,
+	};
+	bool can_write = host->is_writable && !memslot_is_readonly(fault->slot) &&
+			 (fault->is_write || !fault->slot->dirty_bitmap);
+	int ret = -ESTALE;
+
+	if (can_write)
+		mapping.flags |= TDP_LEAF_WRITABLE;
+	if (fault->is_write)
+		mapping.flags |= TDP_LEAF_DIRTY;
+	if (host->is_device)
+		mapping.flags |= TDP_LEAF_DEVICE;
+
+	read_lock(&vm->mmu_lock);
+	if (!is_outdated(fault)) {
+		mapping.level = mapping_level(fault);
+		ret = tdp_map(vm, cache, &mapping);
+	}
+	if (!ret && can_write) {
+		memslot_mark_dirty(fault->slot, fault->gfn);
+		/*
+		 * Now, not when the mapping goes: if the host cleans the page or
+		 * takes it away, it zaps the mapping first.
+		 */
+		if (host->page && !PageReserved(host->page))
+			SetPageDirty(host->page);
+	}
+	read_unlock(&vm->mmu_lock);
+	return ret;
+}
+
+/* Remove whatever is in the way of the mapping. */
+static void zap_page(struct fault *fault)
+{
+	struct lodge_vm *vm = fault->vm;
+
+	write_lock(&vm->mmu_lock);
+	if (tdp_zap_range(vm, fault->gfn, fault->gfn + 1, false))
+		tdp_flush(vm);
+	write_unlock(&vm->mmu_lock);
+}
+
+/*
+ * Find the page and map it. What turns out to be outdated or in the way is not tried
+ * again here: the guest faults anew if it still wants the page, and on the way
+ * there the vCPU's thread sees its signals.
+ */
+static int fix_fault(struct fault *fault)
+{
+	struct lodge_vm *vm = fault->vm;
+	struct tdp_cache cache = {};
+	int ret;
+
+	fault->seq = READ_ONCE(vm->invalidate_seq);
+	/* The number is read before the host's tables; pairs with the unlock in end. */
+	smp_rmb();
+
+	ret = find_page(fault);
+	if (ret == -EHWPOISON) {
+		send_sig_mceerr(BUS_MCEERR_AR, (void __user *)fault->hva, PAGE_SHIFT, current);
+		return -EINTR;
+	}
+	if (ret)
+		return ret;
+
+	for (;;) {
+		ret = map_page(fault, &cache);
+		if (ret != -ENOBUFS)
+			break;
+		ret = tdp_cache_fill(vm, &cache);
+		if (ret)
+			break;
+	}
+	put_host_page(&fault->host);
+	tdp_cache_drain(&cache);
+
+	if (ret == -EEXIST)
+		zap_page(fault);
+	if (ret == -EEXIST || ret == -ESTALE)
+		ret = 0;
+	return ret;
+}
+
+/**
+ * tdp_fault() - deal with an access that TDP did not translate
+ * @vcpu: the vCPU that faulted; its thread, mm is vm->mm, no srcu held
+ * @gpa: what it accessed
+ * @access: how, LODGE_ACCESS_*
+ *
+ * May sleep as long as user space likes (userfaultfd).
+ *
+ * Return: LODGE_TDP_FAULT_FIXED, LODGE_TDP_FAULT_MMIO, or -EFAULT if user space has
+ * no memory there that allows it; -EINTR if a fatal signal or memory error cut it
+ * short (a signal is pending then); -ENOMEM.
+ */
+int tdp_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u8 access)
+{
+	struct fault fault = {
+		.vm = vcpu->vm,
+		.gfn = gpa >> PAGE_SHIFT,
+		.is_write = access & LODGE_ACCESS_WRITE,
+	};
+	int idx = srcu_read_lock(&fault.vm->srcu);
+	int ret;
+
+	fault.slot = memslots_find(memslots_get(fault.vm), fault.gfn);
+	if (!fault.slot || (fault.is_write && memslot_is_readonly(fault.slot))) {
+		ret = LODGE_TDP_FAULT_MMIO;
+	} else if (fault.slot->is_leaving) {
+		/* Not MMIO yet: a slot that moves may overlap its old place. */
+		ret = LODGE_TDP_FAULT_FIXED;
+	} else {
+		fault.hva = memslot_hva(fault.slot, fault.gfn);
+		ret = fix_fault(&fault) ?: LODGE_TDP_FAULT_FIXED;
+	}
+	srcu_read_unlock(&fault.vm->srcu, idx);
+	return ret;
+}

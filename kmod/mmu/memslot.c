@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Floor 2: the slot table: check what user space asks for, build a new table
+ * beside the old one, publish it, remove what the old one had mapped. What lies in
+ * the memory is unknown here.
+ *
+ * Order of a change, and why it is safe:
+ *
+ *   create   publish
+ *   flags    publish; then write-protect, or zap so that large leaves come back
+ *   remove   publish with the slot marked as leaving; zap; publish without it
+ *   move     as remove; publish with the slot in its new place
+ *
+ * Each publish waits for the readers of the table before, faults among them, from
+ * finding the slot to storing the entry. So when a zap begins, no fault that knew
+ * the slot in its old form can store another entry. A slot that is leaving stays
+ * in the table until it maps nothing: if the host takes its memory away meanwhile,
+ * the notifier must still find it.
+ */
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "../vendor.h"
+#include "memslot.h"
+#include "tdp.h"
+
+/* Pages in one slot, as KVM has it: bitmap sizes and counts fit 32 bits. */
+#define MAX_SLOT_PAGES	((1ul << 31) - 1)
+
+/* Flags that a slot may have. */
+#define VALID_FLAGS	(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY)
+
+/* Index behind the last slot that begins at or before @gfn. */
+static unsigned int upper_bound(const struct lodge_memslots *slots, gfn_t gfn)
+{
+	unsigned int low = 0, high = slots->nr;
+
+	while (low < high) {
+		unsigned int middle = low + (high - low) / 2;
+
+		if (slots->by_gfn[middle]->base_gfn <= gfn)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/**
+ * memslots_find() - the slot of a frame number
+ * @slots: a table that stays published meanwhile
+ * @gfn: any number
+ *
+ * Return: the slot, leaving or not, or NULL.
+ */
+struct lodge_memslot *memslots_find(struct lodge_memslots *slots, gfn_t gfn)
+{
+	unsigned int index = READ_ONCE(slots->last_hit);
+
+	if (!slots->nr)
+		return NULL;
+	if (memslot_has(slots->by_gfn[array_index_nospec(index, slots->nr)], gfn))
+		return slots->by_gfn[array_index_nospec(index, slots->nr)];
+
+	index = upper_bound(slots, gfn);
+	if (!index)
+		return NULL;
+	index = array_index_nospec(index - 1, slots->nr);
+	if (!memslot_has(slots->by_gfn[index], gfn))
+		return NULL;
+	WRITE_ONCE(slots->last_hit, index);
+	return slots->by_gfn[index];
+}
+
+/**
+ * memslots_find_id() - the slot of a number that user space gave
+ * @slots: a table that stays published meanwhile
+ * @id: any number
+ *
+ * Return: the slot or NULL. Linear: only changes of slots look here, and they copy
+ * the table anyway.
+ */
+struct lodge_memslot *memslots_find_id(struct lodge_memslots *slots, u32 id)
+{
+	unsigned int i;
+
+	for (i = 0; i < slots->nr; i++)
+		if (slots->by_gfn[i]->id == id)
+			return slots->by_gfn[i];
+	return NULL;
+}
+
+/**
+ * memslots_find_hva() - where to begin to look for slots backed at or behind an address
+ * @slots: a table that stays published meanwhile
+ * @start: host address
+ *
+ * Return: index into by_hva; no slot before it reaches past @start.
+ */
+unsigned int memslots_find_hva(struct lodge_memslots *slots, hva_t start)
+{
+	unsigned int low = 0, high = slots->nr;
+
+	while (low < high) {
+		unsigned int middle = low + (high - low) / 2;
+
+		if (slots->by_hva[middle].max_end <= start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct lodge_memslots *memslots_alloc(unsigned int nr)
+{
+	struct lodge_memslots *slots;
+	size_t head = struct_size(slots, by_gfn, nr);
+
+	slots = kvzalloc(head + nr * sizeof(*slots->by_hva), GFP_KERNEL_ACCOUNT);
+	if (!slots)
+		return NULL;
+	slots->nr = nr;
+	slots->by_hva = (void *)slots + head;
+	return slots;
+}
+
+/**
+ * memslots_replace() - copy a table with one slot more, less or exchanged
+ * @slots: the table
+ * @old: slot in it to leave out, or NULL
+ * @new: slot to put in, or NULL; must not overlap another by frame number
+ *
+ * Return: a new table that shares the slots, or NULL without memory.
+ */
+struct lodge_memslots *memslots_replace(const struct lodge_memslots *slots,
+					const struct lodge_memslot *old,
+					struct lodge_memslot *new)
+{
+	struct lodge_memslots *copy = memslots_alloc(slots->nr - !!old + !!new);
+	struct lodge_memslot *gfn_new = new, *hva_new = new;
+	unsigned int i, nr_gfn = 0, nr_hva = 0;
+	hva_t max_end = 0;
+
+	if (!copy)
+		return NULL;
+
+	/* One merge into both orders; behind the last slot comes a new one at the end. */
+	for (i = 0; i <= slots->nr; i++) {
+		struct lodge_memslot *slot = i < slots->nr ? slots->by_gfn[i] : NULL;
+
+		if (gfn_new && (!slot || gfn_new->base_gfn < slot->base_gfn)) {
+			copy->by_gfn[nr_gfn++] = gfn_new;
+			gfn_new = NULL;
+		}
+		if (slot && slot != old)
+			copy->by_gfn[nr_gfn++] = slot;
+
+		slot = i < slots->nr ? slots->by_hva[i].slot : NULL;
+		if (hva_new && (!slot || hva_new->hva < slot->hva)) {
+			copy->by_hva[nr_hva++].slot = hva_new;
+			hva_new = NULL;
+		}
+		if (slot && slot != old)
+			copy->by_hva[nr_hva++].slot = slot;
+	}
+
+	for (i = 0; i < nr_hva; i++) {
+		max_end = max(max_end, memslot_hva_end(copy->by_hva[i].slot));
+		copy->by_hva[i].max_end = max_end;
+	}
+	return copy;
+}
+
+/**
+ * memslots_create() - give a VM an empty slot table
+ * @vm: VM under construction
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int memslots_create(struct lodge_vm *vm)
+{
+	struct lodge_memslots *slots = memslots_alloc(0);
+
+	if (!slots)
+		return -ENOMEM;
+	rcu_assign_pointer(vm->memslots, slots);
+	return 0;
+}
+
+static void memslot_free(struct lodge_memslot *slot)
+{
+	kvfree(slot->dirty_bitmap);
+	kfree(slot);
+}
+
+/**
+ * memslots_destroy() - free the slot table and all slots
+ * @vm: VM that nobody reaches any more, the notifier included; without a table is fine
+ */
+void memslots_destroy(struct lodge_vm *vm)
+{
+	struct lodge_memslots *slots = rcu_dereference_protected(vm->memslots, true);
+	unsigned int i;
+
+	if (!slots)
+		return;
+	for (i = 0; i < slots->nr; i++)
+		memslot_free(slots->by_gfn[i]);
+	kvfree(slots);
+	RCU_INIT_POINTER(vm->memslots, NULL);
+}
+
+/**
+ * memslot_find() - the slot of a frame number
+ * @vm: the VM; vm->srcu or vm->slots_lock is held as long as the slot is used
+ * @gfn: any number
+ *
+ * Return: the slot, or NULL if there is none or it is being removed or moved.
+ */
+struct lodge_memslot *memslot_find(struct lodge_vm *vm, gfn_t gfn)
+{
+	struct lodge_memslot *slot = memslots_find(memslots_get(vm), gfn);
+
+	return slot && !slot->is_leaving ? slot : NULL;
+}
+
+/* Make @slots the table and free the one before; slots themselves live on. */
+static void publish(struct lodge_vm *vm, struct lodge_memslots *slots)
+{
+	struct lodge_memslots *old = memslots_get(vm);
+
+	rcu_assign_pointer(vm->memslots, slots);
+	synchronize_srcu_expedited(&vm->srcu);
+	kvfree(old);
+}
+
+static void zap_slot(struct lodge_vm *vm, const struct lodge_memslot *slot)
+{
+	write_lock(&vm->mmu_lock);
+	if (tdp_zap_range(vm, slot->base_gfn, slot->base_gfn + slot->nr_pages, true))
+		tdp_flush(vm);
+	write_unlock(&vm->mmu_lock);
+}
+
+static void write_protect_slot(struct lodge_vm *vm, const struct lodge_memslot *slot)
+{
+	write_lock(&vm->mmu_lock);
+	if (tdp_write_protect_range(vm, slot->base_gfn, slot->base_gfn + slot->nr_pages, true))
+		tdp_flush(vm);
+	write_unlock(&vm->mmu_lock);
+}
+
+/* Put @slot into the table. 0 or -ENOMEM. */
+static int create_slot(struct lodge_vm *vm, struct lodge_memslot *slot)
+{
+	struct lodge_memslots *slots = memslots_replace(memslots_get(vm), NULL, slot);
+
+	if (!slots)
+		return -ENOMEM;
+	publish(vm, slots);
+	return 0;
+}
+
+/* Exchange @old for @new, which differs in flags only. 0 or -ENOMEM. */
+static int change_flags(struct lodge_vm *vm, struct lodge_memslot *old,
+			struct lodge_memslot *new)
+{
+	struct lodge_memslots *slots = memslots_replace(memslots_get(vm), old, new);
+
+	if (!slots)
+		return -ENOMEM;
+	publish(vm, slots);
+
+	/* The only flag that may change is KVM_MEM_LOG_DIRTY_PAGES. */
+	if (new->dirty_bitmap)
+		write_protect_slot(vm, new);
+	else
+		zap_slot(vm, new);
+	return 0;
+}
+
+/* Take @old out and, for a move, put @new in. 0, or -ENOMEM with nothing changed. */
+static int remove_slot(struct lodge_vm *vm, struct lodge_memslot *old,
+		       struct lodge_memslot *new)
+{
+	struct lodge_memslots *interim, *final;
+	struct lodge_memslot *leaving;
+	int ret = -ENOMEM;
+
+	leaving = kmemdup(old, sizeof(*old), GFP_KERNEL_ACCOUNT);
+	if (!leaving)
+		return -ENOMEM;
+	leaving->is_leaving = true;
+
+	interim = memslots_replace(memslots_get(vm), old, leaving);
+	if (!interim)
+		goto free_leaving;
+	final = memslots_replace(interim, leaving, new);
+	if (!final)
+		goto free_interim;
+
+	publish(vm, interim);
+	zap_slot(vm, old);
+	publish(vm, final);
+	ret = 0;
+	goto free_leaving;
+
+free_interim:
+	kvfree(interim);
+free_leaving:
+	kfree(leaving);
+	return ret;
+}
+
+/*
+ * Whether the frames [base_gfn, base_gfn + nr_pages) belong to a slot that is not
+ * @except.
+ */
+static bool is_occupied(const struct lodge_memslots *slots, gfn_t base_gfn, u64 nr_pages,
+			const struct lodge_memslot *except)
+{
+	unsigned int i = upper_bound(slots, base_gfn);
+
+	/* The last to begin at or before the range is the first that can overlap. */
+	for (i = i ? i - 1 : 0; i < slots->nr; i++) {
+		const struct lodge_memslot *slot = slots->by_gfn[i];
+
+		if (slot->base_gfn >= base_gfn + nr_pages)
+			break;
+		if (slot != except && slot->base_gfn + slot->nr_pages > base_gfn)
+			return true;
+	}
+	return false;
+}
+
+/* What can be said of a request without a look at the slots. 0 or -EINVAL. */
+static int check_region(const struct kvm_userspace_memory_region *region)
+{
+	u64 size = region->memory_size;
+
+	if (region->flags & ~VALID_FLAGS)
+		return -EINVAL;
+	/* The upper half names the address space; there is one. */
+	if (region->slot >= LODGE_NR_MEMSLOTS)
+		return -EINVAL;
+	if (!PAGE_ALIGNED(size | region->guest_phys_addr | region->userspace_addr))
+		return -EINVAL;
+	if (region->guest_phys_addr + size < region->guest_phys_addr)
+		return -EINVAL;
+	if (size >> PAGE_SHIFT > MAX_SLOT_PAGES)
+		return -EINVAL;
+	if (!access_ok((void __user *)(unsigned long)region->userspace_addr, size))
+		return -EINVAL;
+	return 0;
+}
+
+/* Frames that neither the tables nor the host's CPU can address. */
+static bool is_beyond_reach(gfn_t last_gfn)
+{
+	gfn_t host_max = (1ull << (boot_cpu_data.x86_phys_bits - PAGE_SHIFT)) - 1;
+
+	return last_gfn > min(host_max, tdp_max_gfn(lodge_vendor->pte));
+}
+
+static unsigned long *dirty_bitmap_alloc(u64 nr_pages)
+{
+	/* Twice, see struct lodge_memslot. At most 512 MiB, paid by the caller's cgroup. */
+	return kvcalloc(2 * BITS_TO_LONGS(nr_pages), sizeof(long),
+			GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+}
+
+/* Make the slot that @region describes, in succession of @old if that is not NULL. */
+static struct lodge_memslot *memslot_alloc(const struct kvm_userspace_memory_region *region,
+					   const struct lodge_memslot *old)
+{
+	struct lodge_memslot *slot = kzalloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
+
+	if (!slot)
+		return NULL;
+	slot->base_gfn = region->guest_phys_addr >> PAGE_SHIFT;
+	slot->nr_pages = region->memory_size >> PAGE_SHIFT;
+	slot->hva = region->userspace_addr;
+	slot->flags = region->flags;
+	slot->id = region->slot;
+
+	if (!(slot->flags & KVM_MEM_LOG_DIRTY_PAGES))
+		return slot;
+	if (old && old->dirty_bitmap) {
+		slot->dirty_bitmap = old->dirty_bitmap;
+		return slot;
+	}
+	slot->dirty_bitmap = dirty_bitmap_alloc(slot->nr_pages);
+	if (!slot->dirty_bitmap) {
+		kfree(slot);
+		return NULL;
+	}
+	return slot;
+}
+
+/*
+ * Free one of a pair of which the other lives on, or NULL lives on. @slot may be
+ * NULL as well.
+ */
+static void memslot_free_after(struct lodge_memslot *slot, const struct lodge_memslot *heir)
+{
+	if (!slot)
+		return;
+	if (heir && heir->dirty_bitmap == slot->dirty_bitmap)
+		slot->dirty_bitmap = NULL;
+	memslot_free(slot);
+}
+
+/* A slot of non-zero size: new, moved, or with other flags. Errors as below. */
+static int install_slot(struct lodge_vm *vm, const struct kvm_userspace_memory_region *region,
+			struct lodge_memslot *old)
+{
+	gfn_t base_gfn = region->guest_phys_addr >> PAGE_SHIFT;
+	u64 nr_pages = region->memory_size >> PAGE_SHIFT;
+	bool is_moved = old && old->base_gfn != base_gfn;
+	struct lodge_memslot *new;
+	int ret;
+
+	if (old) {
+		if (region->userspace_addr != old->hva || nr_pages != old->nr_pages ||
+		    ((region->flags ^ old->flags) & KVM_MEM_READONLY))
+			return -EINVAL;
+		if (!is_moved && region->flags == old->flags)
+			return 0;
+	}
+	if ((!old || is_moved) && is_occupied(memslots_get(vm), base_gfn, nr_pages, old))
+		return -EEXIST;
+	if (is_beyond_reach(base_gfn + nr_pages - 1))
+		return -EINVAL;
+
+	new = memslot_alloc(region, old);
+	if (!new)
+		return -ENOMEM;
+	if (!old)
+		ret = create_slot(vm, new);
+	else if (is_moved)
+		ret = remove_slot(vm, old, new);
+	else
+		ret = change_flags(vm, old, new);
+
+	if (ret)
+		memslot_free_after(new, old);
+	else
+		memslot_free_after(old, new);
+	return ret;
+}
+
+/**
+ * memslot_set_region() - KVM_SET_USER_MEMORY_REGION
+ * @vm: the VM; slots_lock is held, vm->srcu is not
+ * @region: a copy in kernel memory of what user space passed
+ *
+ * Creates, moves, removes or changes the flags of one slot. When it returns, no
+ * vCPU reaches memory that the slot had before. May sleep long.
+ *
+ * Return: 0; -EINVAL for unknown flags, a slot number out of range, addresses or
+ * sizes that are not pages, wrap, lie outside user space, or exceed what can be
+ * translated, for removing a slot that does not exist, for changing size, backing
+ * or KVM_MEM_READONLY of one that does; -EEXIST if the range meets another slot;
+ * -ENOMEM.
+ */
+int memslot_set_region(struct lodge_vm *vm, const struct kvm_userspace_memory_region *region)
+{
+	struct lodge_memslot *old;
+	int ret;
+
+	lockdep_assert_held(&vm->slots_lock);
+
+	ret = check_region(region);
+	if (ret)
+		return ret;
+
+	old = memslots_find_id(memslots_get(vm), region->slot);
+	if (region->memory_size)
+		return install_slot(vm, region, old);
+	if (!old)
+		return -EINVAL;
+	ret = remove_slot(vm, old, NULL);
+	if (!ret)
+		memslot_free(old);
+	return ret;
+}
