@@ -23,13 +23,12 @@ int clock_vm_create(struct lodge_vm *vm);
 void clock_vm_destroy(struct lodge_vm *vm);
 int clock_vcpu_create(struct lodge_vcpu *vcpu);
 void clock_vcpu_destroy(struct lodge_vcpu *vcpu);
-void clock_reset(struct lodge_vcpu *vcpu);
 
 /* Residence. Preemption off; load after vcpu->cpu is set and the backend loaded. */
 void clock_vcpu_load(struct lodge_vcpu *vcpu);
 void clock_vcpu_put(struct lodge_vcpu *vcpu);
 
-/* LODGE_REQ_CLOCK: may sleep, vCPU loaded, vm->srcu not held. */
+/* Upon LODGE_REQ_CLOCK: vCPU loaded, may sleep. */
 void clock_update_guest(struct lodge_vcpu *vcpu);
 
 /* The guest's TSC now; any context. */
@@ -42,13 +41,13 @@ int clock_set(struct lodge_vm *vm, const struct kvm_clock_data *data);
 int clock_set_tsc_khz(struct lodge_vcpu *vcpu, u32 khz);
 int clock_guest_stopped(struct lodge_vcpu *vcpu);
 
-/* MSRs of this file, called by msr.c. 0, or -EINVAL for #GP. */
+/* MSRs of this file, called by msr.c; vCPU loaded, may sleep. */
 void clock_set_tsc(struct lodge_vcpu *vcpu, u64 tsc, bool from_user);
 u64 clock_tsc_adjust(struct lodge_vcpu *vcpu);
 void clock_set_tsc_adjust(struct lodge_vcpu *vcpu, u64 adjust, bool from_user);
 u64 clock_system_time_msr(struct lodge_vcpu *vcpu);
-int clock_set_system_time_msr(struct lodge_vcpu *vcpu, u64 value, bool is_legacy);
+void clock_set_system_time_msr(struct lodge_vcpu *vcpu, u64 value);
 u64 clock_wall_clock_msr(struct lodge_vcpu *vcpu);
-int clock_set_wall_clock_msr(struct lodge_vcpu *vcpu, u64 value);
+void clock_set_wall_clock_msr(struct lodge_vcpu *vcpu, u64 value);
 
 #endif /* LODGE_CLOCK_H */
