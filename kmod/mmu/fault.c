@@ -82,6 +82,8 @@ static int find_raw_locked(struct fault *fault, struct vm_area_struct *vma)
 			return ret;
 	}
 
+	/* For sparse, which cannot know what follow_pte() took. */
+	__acquire(lock);
 	host->pfn = pte_pfn(*pte);
 	host->is_writable = pte_write(*pte);
 	pte_unmap_unlock(pte, lock);

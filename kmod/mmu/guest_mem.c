@@ -176,7 +176,8 @@ static int cmpxchg16_user(void __user *to, void *old, const void *new)
 	asm volatile("1: lock cmpxchg16b %[to]\n"
 		     CC_SET(z)
 		     "2:\n"
-		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_EFAULT_REG, %[err])
+		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_EFAULT_REG,
+					   %[err])
 		     : CC_OUT(z) (is_equal), [err] "+r" (err),
 		       [to] "+m" (*(char (__force *)[16])to),
 		       "+a" (expected[0]), "+d" (expected[1])

@@ -48,8 +48,8 @@ static bool zap_at_once(struct lodge_vm *vm, gfn_t start, gfn_t end)
  * Call @action for all frames that are backed by [start, end). Under srcu and
  * mmu_lock. Return whether it returned true for any.
  */
-static bool __must_check for_each_range(struct lodge_vm *vm, hva_t start, hva_t end,
-					range_action_t action)
+static __must_check bool act_on_frames(struct lodge_vm *vm, hva_t start, hva_t end,
+				       range_action_t action)
 {
 	struct lodge_memslots *slots = memslots_get(vm);
 	bool ret = false;
@@ -95,8 +95,8 @@ static int notifier_invalidate_range_start(struct mmu_notifier *notifier,
 
 	write_lock(&vm->mmu_lock);
 	begin_invalidation(vm, range->start, range->end);
-	if (for_each_range(vm, range->start, range->end,
-			   can_yield ? zap_and_yield : zap_at_once))
+	if (act_on_frames(vm, range->start, range->end,
+			  can_yield ? zap_and_yield : zap_at_once))
 		tdp_flush(vm);
 	write_unlock(&vm->mmu_lock);
 
@@ -121,7 +121,7 @@ static bool age_range(struct lodge_vm *vm, hva_t start, hva_t end, bool flush)
 	bool is_young;
 
 	write_lock(&vm->mmu_lock);
-	is_young = for_each_range(vm, start, end, tdp_age_range);
+	is_young = act_on_frames(vm, start, end, tdp_age_range);
 	if (is_young && flush)
 		tdp_flush(vm);
 	write_unlock(&vm->mmu_lock);
@@ -150,7 +150,7 @@ static int notifier_test_young(struct mmu_notifier *notifier, struct mm_struct *
 	bool is_young;
 
 	read_lock(&vm->mmu_lock);
-	is_young = for_each_range(vm, address, address + 1, tdp_is_young);
+	is_young = act_on_frames(vm, address, address + 1, tdp_is_young);
 	read_unlock(&vm->mmu_lock);
 
 	srcu_read_unlock(&vm->srcu, idx);

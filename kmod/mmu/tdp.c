@@ -461,15 +461,14 @@ int tdp_map(struct lodge_vm *vm, struct tdp_cache *cache, const struct tdp_mappi
 		       mapping->gfn + 1);
 	/* -EAGAIN: the entry has changed; iter.old says what is there now. */
 	while (iter.is_valid && ret == -EAGAIN) {
-		if (tdp_pte_is_leaf(format, iter.old, iter.level)) {
+		if (tdp_pte_is_leaf(format, iter.old, iter.level))
 			ret = map_over_leaf(vm, &iter, mapping);
-		} else if (tdp_pte_is_present(format, iter.old)) {
+		else if (tdp_pte_is_present(format, iter.old))
 			tdp_iter_next(&iter);
-		} else if (iter.level <= mapping->level) {
+		else if (iter.level <= mapping->level)
 			ret = add_leaf(vm, &iter, mapping);
-		} else {
+		else
 			ret = add_table(vm, &iter, cache) ?: -EAGAIN;
-		}
 	}
 	return ret;
 }
