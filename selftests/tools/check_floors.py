@@ -97,6 +97,8 @@ def verdict(table, folder, path, header):
     there, its_row = where
     if there > floor:
         return f"{header} is on floor {there}, above floor {floor}"
+    if path == NAMES_BACKENDS and header in (f"{name}/{name}.h" for name in BACKENDS):
+        return None
     if top(header) in BACKENDS and top(header) != top(path):
         return f"{header} belongs to a backend"
     public = PUBLIC.get(top(header))
