@@ -327,7 +327,7 @@ void emulate_multiply(struct emulate_alu *alu, bool is_signed, u64 *low, u64 *hi
 		*high = (u64)(((__int128)dst * src) >> bits);
 	} else {
 		*low = alu->dst * alu->src;
-		*high = (u64)(((unsigned __int128)alu->dst * alu->src) >> bits);
+		*high = (u64)(((__uint128_t)alu->dst * alu->src) >> bits);
 	}
 	*low &= mask;
 	*high &= mask;
