@@ -750,6 +750,7 @@ int cpuid_set(struct lodge_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u
 	cpuid->entries = copy;
 	cpuid->nr_entries = nent;
 	derive_facts(cpuid);
+	vcpu->phys_bits = cpuid->phys_bits;
 	return 0;
 }
 
