@@ -94,7 +94,7 @@ facts() {	# number of vCPUs, memory in MiB
 	result "$(has "$log" "^cpus $1.?$")" "$1 vCPUs: nproc"
 	result "$(has "$log" "^cpuinfo $1.?$")" "$1 vCPUs: /proc/cpuinfo"
 	memory=$(sed -n 's/^memory \([0-9]*\).*/\1/p' "$log")
-	result "$(is "${memory:-0}" -gt $(($2 * 85 / 100)) -a "${memory:-0}" -le "$2")" \
+	result "$(is "${memory:-0}" -gt $(($2 - 64)) -a "${memory:-0}" -le "$2")" \
 		"$1 vCPUs: sees $2M of memory (${memory:-0}M usable)"
 	result "$(has "$log" '^source kvm-clock')" "$1 vCPUs: clock source kvm-clock"
 	result "$(has "$log" '^hypervisor [1-9]')" "$1 vCPUs: finds its hypervisor"

@@ -247,14 +247,7 @@ static enum term_event handle_escape(struct term *term, uint8_t key)
  */
 void term_tick(struct term *term)
 {
-	bool is_idle;
-
-	if (!term->at_eof || !term->types_eof)
-		return;
-	pthread_mutex_lock(&term->lock);
-	is_idle = !term->backlog_len;
-	pthread_mutex_unlock(&term->lock);
-	if (!is_idle)
+	if (!term->at_eof || !term->types_eof || term_has_input(term))
 		return;
 	push(term, KEY_EOF);
 	notify_device(term);
@@ -298,6 +291,24 @@ enum term_event term_input(struct term *term)
 	}
 	notify_device(term);
 	return event;
+}
+
+/**
+ * term_has_input() - whether there are bytes for the guest
+ * @term: opened
+ *
+ * Context: any thread; the device's lock may be held.
+ *
+ * Return: true if term_read() would give some, to the only device that reads.
+ */
+bool term_has_input(struct term *term)
+{
+	bool has_input;
+
+	pthread_mutex_lock(&term->lock);
+	has_input = term->backlog_len;
+	pthread_mutex_unlock(&term->lock);
+	return has_input;
 }
 
 /**

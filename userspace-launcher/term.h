@@ -45,6 +45,7 @@ bool term_wants_input(struct term *term);
 int term_timeout_ms(const struct term *term);
 enum term_event term_input(struct term *term);
 void term_tick(struct term *term);
+bool term_has_input(struct term *term);
 size_t term_read(struct term *term, uint8_t *data, size_t len);
 void term_write(struct term *term, const uint8_t *data, size_t len);
 

@@ -3,8 +3,11 @@
  * A 16550A at COM1, as the PC16550D data sheet (chapter Registers) describes it, without a
  * modem and without timing: a byte written is out at once. Floor 3 of the launcher.
  *
- * Bytes for the guest stay in the term's backlog until the guest has enabled the receive
- * interrupt, so what was typed (or piped in) before the guest's driver came up is not lost.
+ * Bytes for the guest stay in the term's backlog until a driver reads them, and it sees them only
+ * while it listens: with the receive interrupt enabled and OUT2 set, which on a PC connects the
+ * interrupt to its line. So what was typed, or piped in, before is not lost, neither to a driver's
+ * probing (it sets every enable bit and reads every register) nor to its clearing of the FIFO. The
+ * FIFO here holds what loopback mode sends back.
  */
 #include "dev/device.h"
 
@@ -52,18 +55,20 @@ static void receive_byte(struct serial *serial, uint8_t byte)
 	serial->fifo_len++;
 }
 
-static void fill_from_term(struct serial *serial)
+/* In loopback mode the chip's output pins are inactive. */
+static bool is_line_connected(const struct serial *serial)
 {
-	unsigned int size = serial->fifo_enabled ? FIFO_SIZE : 1;
-	uint8_t bytes[FIFO_SIZE];
-	size_t count, i;
+	return (serial->mcr & (UART_MCR_OUT2 | UART_MCR_LOOP)) == UART_MCR_OUT2;
+}
 
-	if (!(serial->ier & UART_IER_RDI) || (serial->mcr & UART_MCR_LOOP) ||
-	    serial->fifo_len >= size)
-		return;
-	count = term_read(serial->term, bytes, size - serial->fifo_len);
-	for (i = 0; i < count; i++)
-		receive_byte(serial, bytes[i]);
+static bool is_listening(const struct serial *serial)
+{
+	return (serial->ier & UART_IER_RDI) && is_line_connected(serial);
+}
+
+static bool has_data(const struct serial *serial)
+{
+	return serial->fifo_len || (is_listening(serial) && term_has_input(serial->term));
 }
 
 /*
@@ -77,7 +82,7 @@ static uint8_t interrupt_id(const struct serial *serial)
 {
 	if ((serial->ier & UART_IER_RLSI) && serial->overrun)
 		return UART_IIR_RLSI;
-	if ((serial->ier & UART_IER_RDI) && serial->fifo_len)
+	if ((serial->ier & UART_IER_RDI) && has_data(serial))
 		return UART_IIR_RDI;
 	if ((serial->ier & UART_IER_THRI) && serial->thre_pending)
 		return UART_IIR_THRI;
@@ -88,8 +93,8 @@ static uint8_t interrupt_id(const struct serial *serial)
 
 static void update(struct serial *serial)
 {
-	fill_from_term(serial);
-	irq_set(&serial->irq, interrupt_id(serial) != UART_IIR_NO_INT);
+	irq_set(&serial->irq, is_line_connected(serial) &&
+			      interrupt_id(serial) != UART_IIR_NO_INT);
 }
 
 /* Modem lines: carrier and ready always, or the outputs looped back (data sheet, MCR bit 4). */
@@ -191,7 +196,7 @@ static uint8_t read_rx(struct serial *serial)
 	uint8_t byte;
 
 	if (!serial->fifo_len)
-		return 0;
+		return is_listening(serial) && term_read(serial->term, &byte, 1) ? byte : 0;
 	byte = serial->fifo[serial->fifo_head];
 	serial->fifo_head = (serial->fifo_head + 1) % FIFO_SIZE;
 	serial->fifo_len--;
@@ -211,7 +216,7 @@ static uint8_t read_lsr(struct serial *serial)
 {
 	uint8_t status = UART_LSR_TEMT | UART_LSR_THRE;
 
-	if (serial->fifo_len)
+	if (has_data(serial))
 		status |= UART_LSR_DR;
 	if (serial->overrun)
 		status |= UART_LSR_OE;
