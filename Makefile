@@ -62,11 +62,11 @@ check-installed:
 	$(TOOLS)/check all
 
 # Parts of "make check", without installing anything.
-lint unit test:
+lint tools unit test:
 	$(TOOLS)/packages need build host $(if $(filter lint,$@),lint)
-	$(TOOLS)/check $(if $(filter lint,$@),,build) $@
+	$(TOOLS)/check $(if $(filter test,$@),build) $@
 
 help:
 	@cat $(TOOLS)/help.txt
 
-.PHONY: all need-build module launcher tests install uninstall clean demo check check-installed lint unit test help
+.PHONY: all need-build module launcher tests install uninstall clean demo check check-installed lint tools unit test help
