@@ -20,6 +20,7 @@
 #include "outcome.h"
 #include "report.h"
 #include "term.h"
+#include "util.h"
 #include "vm.h"
 
 #define LODGE_VERSION "0.1"
@@ -153,7 +154,7 @@ static int open_signal_fd(void)
 	int fd;
 
 	sigemptyset(&set);
-	for (i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(ending); i++)
 		sigaddset(&set, ending[i]);
 	signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_BLOCK, &set, NULL);

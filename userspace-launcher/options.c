@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "report.h"
+#include "util.h"
 
 #define MEMORY_LEAST	(16ull << 20)
 #define PAGE_BYTES	4096u
@@ -167,8 +168,6 @@ static const struct {
 	{ "help", OPTIONS_HELP, "print this text" },
 	{ "version", OPTIONS_VERSION, "print the version" },
 };
-
-#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 /**
  * options_help() - print what the command line may hold

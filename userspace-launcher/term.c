@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "report.h"
+#include "util.h"
 
 #define KEY_PREFIX	0x01	/* Ctrl-A */
 #define KEY_EOF		0x04	/* Ctrl-D */
@@ -50,7 +51,7 @@ static void install_crash_handler(void)
 	struct sigaction action = { .sa_handler = handle_crash, .sa_flags = SA_RESETHAND };
 	size_t i;
 
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaction(signals[i], &action, NULL);
 }
 
@@ -118,13 +119,13 @@ int term_open(struct term *term, const char *where, bool types_eof)
 
 	*term = (struct term){
 		.input_fd = -1, .output_fd = -1, .opened_fd = -1, .types_eof = types_eof,
-		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
+	pthread_mutex_init(&term->lock, NULL);
 	term->room_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (term->room_fd < 0) {
 		ret = -errno;
 		report("cannot create an eventfd: %s", strerror(-ret));
-		return ret;
+		goto close_term;
 	}
 	ret = open_fds(term, where);
 	if (ret)
@@ -152,9 +153,11 @@ close_term:
 void term_close(struct term *term)
 {
 	restore_settings();
-	close(term->room_fd);
+	if (term->room_fd >= 0)
+		close(term->room_fd);
 	if (term->opened_fd >= 0)
 		close(term->opened_fd);
+	pthread_mutex_destroy(&term->lock);
 }
 
 /**
@@ -175,7 +178,10 @@ void term_listen(struct term *term, void (*notify)(void *context), void *context
  * term_wants_input() - whether the main thread should wait for input
  * @term: opened
  *
- * Return: false at the end of the input and while the backlog is full; room_fd becomes readable
+ * A pipe waits while the backlog is full. A person at a terminal does not: the escape key must
+ * work when the guest takes nothing, and what then is too much is dropped.
+ *
+ * Return: false at the end of the input and while a pipe has to wait; room_fd becomes readable
  * when that is over.
  */
 bool term_wants_input(struct term *term)
@@ -185,7 +191,7 @@ bool term_wants_input(struct term *term)
 	pthread_mutex_lock(&term->lock);
 	has_room = term->backlog_len < TERM_BACKLOG;
 	pthread_mutex_unlock(&term->lock);
-	return term->input_fd >= 0 && has_room;
+	return term->input_fd >= 0 && (has_room || term->is_tty);
 }
 
 /**
@@ -202,7 +208,6 @@ int term_timeout_ms(const struct term *term)
 static void push(struct term *term, uint8_t byte)
 {
 	pthread_mutex_lock(&term->lock);
-	/* The reader was bounded by the room there was, so this holds except for Ctrl-D. */
 	if (term->backlog_len < TERM_BACKLOG) {
 		size_t tail = (term->backlog_head + term->backlog_len) % TERM_BACKLOG;
 
@@ -269,7 +274,7 @@ enum term_event term_input(struct term *term)
 	ssize_t len, i;
 
 	pthread_mutex_lock(&term->lock);
-	room = TERM_BACKLOG - term->backlog_len;
+	room = term->is_tty ? sizeof(buffer) : TERM_BACKLOG - term->backlog_len;
 	pthread_mutex_unlock(&term->lock);
 	len = read(term->input_fd, buffer, room);
 	if (len < 0 && (errno == EINTR || errno == EAGAIN))

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "report.h"
+#include "util.h"
 
 #define CR0_PE			0x00000001u
 #define CR0_ET			0x00000010u
@@ -120,7 +121,7 @@ static int set_lapic(struct vcpu *vcpu)
 	ret = vcpu_ioctl(vcpu, KVM_GET_LAPIC, "KVM_GET_LAPIC", &lapic);
 	if (ret < 0)
 		return ret;
-	for (i = 0; i < sizeof(pins) / sizeof(pins[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(pins); i++)
 		memcpy(lapic.regs + pins[i].offset, &pins[i].value, sizeof(pins[i].value));
 	return vcpu_ioctl(vcpu, KVM_SET_LAPIC, "KVM_SET_LAPIC", &lapic);
 }
@@ -240,7 +241,7 @@ static void handle_system_event(struct vcpu *vcpu)
 	uint32_t type = vcpu->run->system_event.type;
 	size_t i;
 
-	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(events); i++) {
 		if (type != events[i].type)
 			continue;
 		outcome_set(vcpu->shared->outcome, events[i].outcome);
@@ -274,8 +275,8 @@ static void report_error_data(const struct kvm_run *run)
 {
 	uint32_t i, count = run->internal.ndata;
 
-	if (count > sizeof(run->internal.data) / sizeof(run->internal.data[0]))
-		count = sizeof(run->internal.data) / sizeof(run->internal.data[0]);
+	if (count > ARRAY_SIZE(run->internal.data))
+		count = ARRAY_SIZE(run->internal.data);
 	for (i = 0; i < count; i++)
 		report("  data[%u] = 0x%" PRIx64, i, (uint64_t)run->internal.data[i]);
 }
@@ -287,7 +288,7 @@ static void handle_internal_error(struct vcpu *vcpu)
 	const char *advice = "the launcher that was built with the module; report the lines below";
 	size_t i;
 
-	for (i = 0; i < sizeof(suberrors) / sizeof(suberrors[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(suberrors); i++) {
 		if (suberrors[i].suberror != suberror)
 			continue;
 		what = suberrors[i].what;
@@ -330,7 +331,7 @@ static void handle_exit(struct vcpu *vcpu)
 {
 	uint32_t reason = vcpu->run->exit_reason;
 
-	if (reason < sizeof(exit_handlers) / sizeof(exit_handlers[0]) && exit_handlers[reason])
+	if (reason < ARRAY_SIZE(exit_handlers) && exit_handlers[reason])
 		exit_handlers[reason](vcpu);
 	else
 		handle_unknown(vcpu);

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 
 #include "report.h"
+#include "util.h"
 
 #define CPUID_FIRST_GUESS	64
 #define CPUID_MOST		4096
@@ -178,7 +179,7 @@ static void apply_fixups(struct kvm_cpuid2 *cpuid, const struct fixup *fixup)
 	size_t j;
 
 	for (i = 0; i < cpuid->nent; i++)
-		for (j = 0; j < sizeof(fixups) / sizeof(fixups[0]); j++)
+		for (j = 0; j < ARRAY_SIZE(fixups); j++)
 			if (cpuid->entries[i].function == fixups[j].leaf)
 				fixups[j].fix(&cpuid->entries[i], fixup);
 }

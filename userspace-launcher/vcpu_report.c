@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 
 #include "report.h"
+#include "util.h"
 
 #define CR0_PE		0x00000001ull
 #define CR0_PG		0x80000000ull
@@ -108,7 +109,7 @@ static void report_regs(const struct kvm_regs *regs)
 	};
 	size_t i;
 
-	for (i = 0; i + 2 < sizeof(shown) / sizeof(shown[0]); i += 3)
+	for (i = 0; i + 2 < ARRAY_SIZE(shown); i += 3)
 		report("  %s %016" PRIx64 "  %s %016" PRIx64 "  %s %016" PRIx64,
 		       shown[i].name, shown[i].value, shown[i + 1].name, shown[i + 1].value,
 		       shown[i + 2].name, shown[i + 2].value);

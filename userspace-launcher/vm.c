@@ -19,10 +19,9 @@
 #include "irq.h"
 #include "layout.h"
 #include "report.h"
+#include "util.h"
 
 #define X2APIC_FLAGS	(KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
-
-#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What the launcher builds on; without one of these there is no point in starting. */
 static const struct {

@@ -17,6 +17,7 @@
 #include "boot/aml.h"
 #include "layout.h"
 #include "report.h"
+#include "util.h"
 
 #define TABLE_ALIGN	64	/* what the FACS wants; more than the others need */
 
@@ -30,7 +31,7 @@ struct acpi_header {
 	uint32_t oem_revision;
 	char creator_id[4];
 	uint32_t creator_revision;
-} __attribute__((packed));
+} __packed;
 
 struct acpi_rsdp {
 	char signature[8];
@@ -42,7 +43,7 @@ struct acpi_rsdp {
 	uint64_t xsdt_address;
 	uint8_t extended_checksum;
 	uint8_t reserved[3];
-} __attribute__((packed));
+} __packed;
 
 #define RSDP_V1_LENGTH	20
 
@@ -52,7 +53,7 @@ struct acpi_address {
 	uint8_t bit_offset;
 	uint8_t access_size;	/* 1: byte, 2: word */
 	uint64_t address;
-} __attribute__((packed));
+} __packed;
 
 struct acpi_fadt {
 	struct acpi_header header;
@@ -77,7 +78,7 @@ struct acpi_fadt {
 	uint64_t x_facs, x_dsdt;
 	struct acpi_address x_pm1a_event, x_pm1b_event, x_pm1a_control, x_pm1b_control;
 	struct acpi_address x_pm2_control, x_pm_timer, x_gpe0, x_gpe1;
-} __attribute__((packed));
+} __packed;
 
 #define FADT_LATENCY_C2_NONE	101	/* beyond the limits: the state does not exist */
 #define FADT_LATENCY_C3_NONE	1001
@@ -100,45 +101,45 @@ struct acpi_facs {
 	uint64_t x_waking_vector;
 	uint8_t version;
 	uint8_t reserved[31];
-} __attribute__((packed));
+} __packed;
 
 struct madt_head {
 	struct acpi_header header;
 	uint32_t lapic_address;
 	uint32_t flags;		/* bit 0: a PIC pair is there as well */
-} __attribute__((packed));
+} __packed;
 
 struct madt_lapic {
 	uint8_t type, length;
 	uint8_t uid, apic_id;
 	uint32_t flags;
-} __attribute__((packed));
+} __packed;
 
 struct madt_x2apic {
 	uint8_t type, length;
 	uint16_t reserved;
 	uint32_t apic_id, flags, uid;
-} __attribute__((packed));
+} __packed;
 
 struct madt_ioapic {
 	uint8_t type, length;
 	uint8_t id, reserved;
 	uint32_t address, gsi_base;
-} __attribute__((packed));
+} __packed;
 
 struct madt_override {
 	uint8_t type, length;
 	uint8_t bus, source;
 	uint32_t gsi;
 	uint16_t flags;
-} __attribute__((packed));
+} __packed;
 
 struct madt_lapic_nmi {
 	uint8_t type, length;
 	uint8_t uid;
 	uint16_t flags;
 	uint8_t lint;
-} __attribute__((packed));
+} __packed;
 
 struct madt_x2apic_nmi {
 	uint8_t type, length;
@@ -146,7 +147,7 @@ struct madt_x2apic_nmi {
 	uint32_t uid;
 	uint8_t lint;
 	uint8_t reserved[3];
-} __attribute__((packed));
+} __packed;
 
 enum madt_type {
 	MADT_LAPIC = 0,

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "report.h"
+#include "util.h"
 
 #define KERNEL_FOLDER	"/boot"
 #define KERNEL_PREFIX	"vmlinuz-"
@@ -110,7 +111,7 @@ static int read_busybox(struct image *busybox)
 	static const char * const paths[] = { "/bin/busybox", "/usr/bin/busybox" };
 	size_t i;
 
-	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(paths); i++) {
 		if (access(paths[i], R_OK))
 			continue;
 		if (image_read(busybox, "the host's busybox", paths[i]))
@@ -157,7 +158,7 @@ static void add_members(struct cpio *cpio, const struct image *busybox, const ch
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(folders); i++)
 		add_member(cpio, folders[i], S_IFDIR | 0755, NULL, 0, 0);
 	add_member(cpio, "dev/console", S_IFCHR | 0600, NULL, 0, makedev(5, 1));
 	add_member(cpio, "bin/busybox", S_IFREG | 0755, busybox->data, busybox->len, 0);
