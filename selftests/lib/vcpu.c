@@ -410,8 +410,12 @@ struct ucall vcpu_check_ucall(struct vcpu *vcpu, const char *file, int line)
 
 static struct ucall run_to_ucall(struct vcpu *vcpu, const char *file, int line)
 {
-	int ret = __vcpu_run(vcpu);
+	int ret;
 
+	/* EAGAIN: the vCPU waited for its start-up IPI, which has come. */
+	do {
+		ret = __vcpu_run(vcpu);
+	} while (ret == -EAGAIN);
 	if (ret)
 		test_fail(file, line, -ret, NULL, "KVM_RUN of vCPU %u", vcpu->id);
 	return vcpu_check_ucall(vcpu, file, line);
