@@ -36,9 +36,6 @@
 #define LAPIC_DELIVERY_NMI	0x400
 #define LAPIC_DELIVERY_EXTINT	0x700
 
-#define MSR_MTRR_DEF_TYPE	0x2ff
-#define MTRR_ENABLED_WB		0x806	/* enabled, everything write-back */
-
 /* The signal that gets a vCPU thread out of KVM_RUN; its handler does nothing. */
 #define KICK_SIGNAL		SIGUSR1
 #define KICK_PERIOD_NS		(50 * 1000 * 1000)
@@ -126,24 +123,6 @@ static int set_lapic(struct vcpu *vcpu)
 	return vcpu_ioctl(vcpu, KVM_SET_LAPIC, "KVM_SET_LAPIC", &lapic);
 }
 
-/* Firmware also switches the MTRRs on; Linux does without PAT where they are off. */
-static int set_mtrr(struct vcpu *vcpu)
-{
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msrs = {
-		.head = { .nmsrs = 1 },
-		.entry = { .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLED_WB },
-	};
-	int ret = vcpu_ioctl(vcpu, KVM_SET_MSRS, "KVM_SET_MSRS", &msrs.head);
-
-	if (ret == 1 || ret < 0)
-		return ret < 0 ? ret : 0;
-	report("the module refused the guest's memory type register");
-	return -EINVAL;
-}
-
 static struct kvm_segment make_segment(uint16_t selector, uint8_t type, bool is_64bit_code)
 {
 	return (struct kvm_segment){
@@ -193,8 +172,6 @@ int vcpu_set_entry(struct vcpu *vcpu, const struct linux_entry *entry)
 	ret = set_sregs(vcpu, entry);
 	if (!ret)
 		ret = vcpu_ioctl(vcpu, KVM_SET_REGS, "KVM_SET_REGS", &regs);
-	if (!ret)
-		ret = set_mtrr(vcpu);
 	if (!ret)
 		ret = set_lapic(vcpu);
 	return ret;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The CPUID that a guest sees: what the module supports, with this vCPU's APIC id and a topology
- * of one package with one thread per core put in. Floor 4 of the launcher.
+ * of one package with one thread per core put in, and the one register whose state a CPUID bit
+ * makes the firmware's duty. Floor 4 of the launcher.
  */
 #include "vcpu.h"
 
@@ -18,8 +19,12 @@
 
 #define LEAF1_ECX_TSC_DEADLINE	(1u << 24)
 #define LEAF1_ECX_HYPERVISOR	(1u << 31)
+#define LEAF1_EDX_MTRR		(1u << 12)
 #define LEAF1_EDX_HTT		(1u << 28)
 #define EXT1_ECX_CMP_LEGACY	(1u << 1)
+
+#define MSR_MTRR_DEF_TYPE	0x2ff
+#define MTRR_ENABLED_WB		0x806	/* enabled, everything write-back */
 
 /* Levels of leaves 0xb and 0x1f. */
 #define TOPOLOGY_SMT		1
@@ -184,8 +189,29 @@ static void apply_fixups(struct kvm_cpuid2 *cpuid, const struct fixup *fixup)
 				fixups[j].fix(&cpuid->entries[i], fixup);
 }
 
+/*
+ * Firmware switches the MTRRs on, on every CPU and in the same way; Linux does without PAT where
+ * they are off, and complains where they differ.
+ */
+static int set_mtrr(struct vcpu *vcpu)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} msrs = {
+		.head = { .nmsrs = 1 },
+		.entry = { .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLED_WB },
+	};
+	int ret = vcpu_ioctl(vcpu, KVM_SET_MSRS, "KVM_SET_MSRS", &msrs.head);
+
+	if (ret == 1 || ret < 0)
+		return ret < 0 ? ret : 0;
+	report("the module shows MTRRs in CPUID and refuses their register");
+	return -EINVAL;
+}
+
 /**
- * vcpu_set_cpuid() - set what CPUID answers on this vCPU
+ * vcpu_set_cpuid() - set what CPUID answers on this vCPU, and the MTRRs if it has them
  * @vcpu: created, has not run
  * @dev_fd: the module's node
  * @nr_cpus: of the guest
@@ -195,6 +221,7 @@ static void apply_fixups(struct kvm_cpuid2 *cpuid, const struct fixup *fixup)
 int vcpu_set_cpuid(struct vcpu *vcpu, int dev_fd, unsigned int nr_cpus)
 {
 	struct kvm_cpuid2 *cpuid = get_supported(dev_fd);
+	struct kvm_cpuid_entry2 *leaf1;
 	struct fixup fixup = { .apic_id = vcpu->id, .nr_cpus = nr_cpus };
 	int ret;
 
@@ -207,6 +234,9 @@ int vcpu_set_cpuid(struct vcpu *vcpu, int dev_fd, unsigned int nr_cpus)
 	add_topology(cpuid);
 	apply_fixups(cpuid, &fixup);
 	ret = vcpu_ioctl(vcpu, KVM_SET_CPUID2, "KVM_SET_CPUID2", cpuid);
+	leaf1 = find_entry(cpuid, 1, 0);
+	if (!ret && leaf1 && leaf1->edx & LEAF1_EDX_MTRR)
+		ret = set_mtrr(vcpu);
 	free(cpuid);
 	return ret;
 }
