@@ -160,20 +160,13 @@ int emulation_failure(struct lodge_vcpu *vcpu)
 /* After a completed instruction: what the CPU would do besides going on. */
 static void finish_instruction(struct lodge_vcpu *vcpu, bool was_single_stepped)
 {
-	struct lodge_event step = {
-		.class = LODGE_EVENT_EXCEPTION,
-		.vector = LODGE_VECTOR_DB,
-		.has_payload = true,
-		.payload = BIT(14),	/* DR6.BS */
-	};
 	u8 shadow = vcpu->emulator->ctxt.shadow;
 
 	if (lodge_regs_get(vcpu, LODGE_STATE_INTR)->shadow != shadow)
 		lodge_regs_change(vcpu, LODGE_STATE_INTR)->shadow = shadow;
 	vcpu->state.rflags &= ~(u64)X86_EFLAGS_RF;
 	/* MOV SS holds back the trap as it does interrupts. */
-	if (was_single_stepped && !(shadow & LODGE_SHADOW_MOV_SS))
-		event_raise(vcpu, &step);
+	event_after_insn(vcpu, was_single_stepped && !(shadow & LODGE_SHADOW_MOV_SS));
 }
 
 static int to_user(struct lodge_vcpu *vcpu);

@@ -113,6 +113,37 @@ void event_raise_error(struct lodge_vcpu *vcpu, u8 vector, u32 error_code)
 }
 
 /**
+ * event_after_insn() - raise the trap that follows a single-stepped instruction
+ * @vcpu: loaded vCPU
+ * @was_stepped: RFLAGS.TF was set when the instruction began
+ *
+ * For instructions that are carried out here instead of by the CPU.
+ */
+void event_after_insn(struct lodge_vcpu *vcpu, bool was_stepped)
+{
+	struct lodge_event step = {
+		.class = LODGE_EVENT_EXCEPTION,
+		.vector = LODGE_VECTOR_DB,
+		.has_payload = true,
+		.payload = BIT(14),	/* DR6.BS */
+	};
+
+	if (unlikely(was_stepped))
+		event_raise(vcpu, &step);
+}
+
+/**
+ * event_skip_insn() - go on behind an instruction that a handler carried out
+ * @vcpu: loaded vCPU
+ * @length: the instruction's
+ */
+void event_skip_insn(struct lodge_vcpu *vcpu, unsigned int length)
+{
+	lodge_skip_insn(vcpu, length);
+	event_after_insn(vcpu, vcpu->state.rflags & X86_EFLAGS_TF);
+}
+
+/**
  * event_requeue() - after an exit: an event's delivery was cut off
  * @vcpu: loaded vCPU
  * @interrupted: from struct lodge_exit, any class
@@ -319,7 +350,7 @@ static void update_tpr(struct lodge_vcpu *vcpu)
 	int irr;
 
 	if (!vcpu->lapic) {
-		lodge_vendor->update_tpr(vcpu, vcpu->cr8, 0);
+		lodge_vendor->update_tpr(vcpu, vcpu->cr8, LODGE_TPR_ANY);
 		return;
 	}
 	tpr = lapic_get_cr8(vcpu);

@@ -75,7 +75,7 @@ static int handle_cpuid(struct lodge_vcpu *vcpu)
 	vcpu->state.gprs[LODGE_RBX] = ebx;
 	vcpu->state.gprs[LODGE_RCX] = ecx;
 	vcpu->state.gprs[LODGE_RDX] = edx;
-	lodge_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, length);
 	return LODGE_RESUME_GUEST;
 }
 
@@ -85,7 +85,7 @@ static int handle_hlt(struct lodge_vcpu *vcpu)
 
 	if (!length)
 		return LODGE_RESUME_GUEST;
-	lodge_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, length);
 	if (vcpu->lapic) {
 		vcpu->mp_state = KVM_MP_STATE_HALTED;
 		return LODGE_RESUME_GUEST;
@@ -100,7 +100,7 @@ static int handle_pause(struct lodge_vcpu *vcpu)
 
 	if (!length)
 		return LODGE_RESUME_GUEST;
-	lodge_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, length);
 	/* A guest that spins waits for a vCPU that another thread could be running. */
 	yield();
 	return LODGE_RESUME_GUEST;
@@ -117,7 +117,7 @@ static int handle_rdmsr(struct lodge_vcpu *vcpu)
 		return raise_gp(vcpu);
 	vcpu->state.gprs[LODGE_RAX] = (u32)value;
 	vcpu->state.gprs[LODGE_RDX] = value >> 32;
-	lodge_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, length);
 	return LODGE_RESUME_GUEST;
 }
 
@@ -129,7 +129,7 @@ static int handle_wrmsr(struct lodge_vcpu *vcpu)
 		return LODGE_RESUME_GUEST;
 	if (msr_set(vcpu, lodge_reg32(vcpu, LODGE_RCX), lodge_edx_eax(vcpu), false))
 		return raise_gp(vcpu);
-	lodge_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, length);
 	return LODGE_RESUME_GUEST;
 }
 
@@ -240,7 +240,7 @@ static int handle_cr_access(struct lodge_vcpu *vcpu)
 		cr8 = exit->cr8;
 		if (set_cr(vcpu, exit->cr.cr, *gpr & cr_operand_mask(vcpu)))
 			return raise_gp(vcpu);
-		lodge_skip_insn(vcpu, length);
+		event_skip_insn(vcpu, length);
 		/* Without a LAPIC in the kernel user space decides what a lower TPR lets in. */
 		if (exit->cr.cr == 8 && !vcpu->lapic && vcpu->cr8 < cr8) {
 			vcpu->run->exit_reason = KVM_EXIT_SET_TPR;
@@ -260,7 +260,7 @@ static int handle_cr_access(struct lodge_vcpu *vcpu)
 	case LODGE_CR_SMSW:
 		return emulation_start(vcpu);
 	}
-	lodge_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, length);
 	return LODGE_RESUME_GUEST;
 }
 
@@ -320,7 +320,7 @@ static int handle_dr_access(struct lodge_vcpu *vcpu)
 	}
 	if (ret)
 		return ret == -EOPNOTSUPP ? raise_ud(vcpu) : raise_gp(vcpu);
-	lodge_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, length);
 	return LODGE_RESUME_GUEST;
 }
 
@@ -332,7 +332,7 @@ static int handle_xsetbv(struct lodge_vcpu *vcpu)
 		return LODGE_RESUME_GUEST;
 	if (ctrl_set_xcr0(vcpu, lodge_reg32(vcpu, LODGE_RCX), lodge_edx_eax(vcpu)))
 		return raise_gp(vcpu);
-	lodge_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, length);
 	return LODGE_RESUME_GUEST;
 }
 
@@ -346,7 +346,7 @@ static int handle_hypercall(struct lodge_vcpu *vcpu)
 		length = vcpu->emulator->ctxt.insn.length;
 	}
 	hypercall_handle(vcpu);
-	lodge_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, length);
 	return LODGE_RESUME_GUEST;
 }
 
@@ -363,7 +363,7 @@ static int handle_wbinvd(struct lodge_vcpu *vcpu)
 			return LODGE_RESUME_GUEST;
 		length = vcpu->emulator->ctxt.insn.length;
 	}
-	lodge_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, length);
 	return LODGE_RESUME_GUEST;
 }
 

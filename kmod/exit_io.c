@@ -31,7 +31,7 @@ static void set_rax(struct lodge_vcpu *vcpu, u32 value, unsigned int size)
 static int complete_port_out(struct lodge_vcpu *vcpu)
 {
 	if (vcpu->state.rip == vcpu->emulator->rip)
-		lodge_skip_insn(vcpu, vcpu->emulator->length);
+		event_skip_insn(vcpu, vcpu->emulator->length);
 	return LODGE_RESUME_GUEST;
 }
 
@@ -44,7 +44,7 @@ static int complete_port_in(struct lodge_vcpu *vcpu)
 		return LODGE_RESUME_GUEST;
 	memcpy(&value, vcpu->pio_data, emulator->size);
 	set_rax(vcpu, value, emulator->size);
-	lodge_skip_insn(vcpu, emulator->length);
+	event_skip_insn(vcpu, emulator->length);
 	return LODGE_RESUME_GUEST;
 }
 
@@ -102,7 +102,7 @@ int exit_io_port(struct lodge_vcpu *vcpu)
 
 	if (exit->io.is_in)
 		set_rax(vcpu, value, exit->io.size);
-	lodge_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, length);
 	return LODGE_RESUME_GUEST;
 }
 

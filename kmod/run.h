@@ -85,6 +85,8 @@ struct lodge_emulator {
 void event_raise(struct lodge_vcpu *vcpu, const struct lodge_event *event);
 void event_raise_vector(struct lodge_vcpu *vcpu, u8 vector);
 void event_raise_error(struct lodge_vcpu *vcpu, u8 vector, u32 error_code);
+void event_after_insn(struct lodge_vcpu *vcpu, bool was_stepped);
+void event_skip_insn(struct lodge_vcpu *vcpu, unsigned int length);
 void event_requeue(struct lodge_vcpu *vcpu, const struct lodge_event *interrupted);
 bool event_can_take_irq(struct lodge_vcpu *vcpu);
 bool event_has_work(struct lodge_vcpu *vcpu);

@@ -70,6 +70,9 @@ enum lodge_tlb_scope {
 	LODGE_TLB_TDP,
 };
 
+/* Threshold for update_tpr(): user space has the LAPIC and must see each write. */
+#define LODGE_TPR_ANY		0xff
+
 /* Events for request_window(). */
 #define LODGE_WINDOW_IRQ	BIT(0)
 #define LODGE_WINDOW_NMI	BIT(1)
@@ -145,7 +148,7 @@ struct lodge_vendor_ops {
 	 * can be taken; replaces the set of the call before; 0 for none.
 	 * update_tpr(): the guest's TPR is @tpr (0-15, CR8's scale); exit with
 	 * LODGE_EXIT_TPR_BELOW_THRESHOLD, or with LODGE_EXIT_CR_ACCESS for CR8, when it
-	 * falls below @threshold; 0 for never.
+	 * falls below @threshold; 0 for never, LODGE_TPR_ANY for every write of CR8.
 	 */
 	void (*inject)(struct lodge_vcpu *vcpu, const struct lodge_event *event);
 	void (*request_window)(struct lodge_vcpu *vcpu, u32 events);
