@@ -596,6 +596,11 @@ int emulate_decode(struct lodge_insn *insn, const u8 *bytes, unsigned int nr_byt
 	ret = find_opcode(&d, &opcode);
 	if (ret)
 		return ret;
+	if (insn->op == LODGE_OP_UNDEFINED) {
+		/* The CPU stops here too: what follows may be in a missing page. */
+		insn->length = d.pos;
+		return 0;
+	}
 	set_sizes(&d);
 	ret = adjust_op_size(&d, opcode->flags);
 	if (ret)
