@@ -8,10 +8,10 @@
  * agree, all get the same line (the "master" line) and are told so by the stable bit;
  * otherwise each gets a line of its own, drawn anew when it changes CPU:
  *
- *   host TSC stable | vCPUs' TSCs agree | line     | stable bit
- *   yes             | yes               | master   | yes
- *   yes             | no                | its own  | no
- *   no              | any               | its own  | no
+ *   host's TSC | vCPUs' TSCs | line and stable bit
+ *   stable     | agree       | master, set
+ *   stable     | differ      | its own, clear
+ *   unstable   | whatever    | its own, clear
  */
 #include <linux/errno.h>
 #include <linux/math64.h>
@@ -58,7 +58,7 @@
  * @wall_clock: MSR_KVM_WALL_CLOCK, which is one for all
  */
 struct lodge_vm_clock {
-	spinlock_t lock;
+	spinlock_t lock;	/* all of this structure */
 
 	bool has_master;
 	u64 master_tsc;
@@ -401,6 +401,7 @@ void clock_update_guest(struct lodge_vcpu *vcpu)
 	smp_wmb();
 	if (guest_write(vm, gpa, &line, sizeof(line)))
 		return;
+	/* As above. */
 	smp_wmb();
 	line.version++;
 	if (guest_write(vm, gpa, &line.version, sizeof(line.version)))
@@ -652,9 +653,11 @@ void clock_set_wall_clock_msr(struct lodge_vcpu *vcpu, u64 value)
 	wall.nsec = nsec;
 	if (guest_write(vcpu->vm, value, &wall.version, sizeof(wall.version)))
 		return;
+	/* The order that clock_update_guest() keeps, too. */
 	smp_wmb();
 	if (guest_write(vcpu->vm, value, &wall, sizeof(wall)))
 		return;
+	/* As above. */
 	smp_wmb();
 	wall.version++;
 	guest_write(vcpu->vm, value, &wall.version, sizeof(wall.version));

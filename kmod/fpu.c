@@ -345,9 +345,14 @@ int fpu_set_xcrs(struct lodge_vcpu *vcpu, const struct kvm_xcrs *xcrs)
 	return 0;
 }
 
-#define FOR_EACH_XMM(X) \
-	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) \
-	X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+/*
+ * The SSE registers are reached by FXSAVE and FXRSTOR of the legacy part, which leave the
+ * upper halves of YMM registers alone. @reg comes from an instruction of the guest's.
+ */
+static u8 *xmm_of_image(struct lodge_fpu *fpu, unsigned int reg)
+{
+	return (u8 *)fpu->image->i387.xmm_space + 16 * array_index_nospec(reg & 15, 16);
+}
 
 /**
  * fpu_read_xmm() - one SSE register's value
@@ -357,33 +362,30 @@ int fpu_set_xcrs(struct lodge_vcpu *vcpu, const struct kvm_xcrs *xcrs)
  */
 void fpu_read_xmm(struct lodge_vcpu *vcpu, unsigned int reg, u8 data[16])
 {
-#define READ_XMM(n) \
-	case n: asm volatile("movdqu %%xmm" #n ", %0" : "=m" (*(u8 (*)[16])data)); break;
-	/* A softirq may use the FPU; none may come between load and access. */
+	struct fxregs_state *legacy = &vcpu->fpu->image->i387;
+
+	/* No softirq may use the FPU between the look and the use. */
 	fpregs_lock();
 	host_fpu_ensure_loaded();
-	switch (reg) {
-	FOR_EACH_XMM(READ_XMM)
-	}
+	asm volatile("fxsaveq %0" : "=m" (*legacy));
 	fpregs_unlock();
-#undef READ_XMM
+	memcpy(data, xmm_of_image(vcpu->fpu, reg), 16);
 }
 
 /**
- * fpu_write_xmm() - set one SSE register; the upper part of its YMM stays
+ * fpu_write_xmm() - set one SSE register; the upper half of its YMM stays
  * @vcpu: between fpu_load() and fpu_put()
  * @reg: 0 to 15
  * @data: new value
  */
 void fpu_write_xmm(struct lodge_vcpu *vcpu, unsigned int reg, const u8 data[16])
 {
-#define WRITE_XMM(n) \
-	case n: asm volatile("movdqu %0, %%xmm" #n : : "m" (*(const u8 (*)[16])data)); break;
+	struct fxregs_state *legacy = &vcpu->fpu->image->i387;
+
 	fpregs_lock();
 	host_fpu_ensure_loaded();
-	switch (reg) {
-	FOR_EACH_XMM(WRITE_XMM)
-	}
+	asm volatile("fxsaveq %0" : "=m" (*legacy));
+	memcpy(xmm_of_image(vcpu->fpu, reg), data, 16);
+	asm volatile("fxrstorq %0" : : "m" (*legacy));
 	fpregs_unlock();
-#undef WRITE_XMM
 }

@@ -8,12 +8,10 @@
 
 #include <linux/kvm.h>
 
+#include "mca.h"
 #include "vcpu.h"
 
-/* The answer to KVM_CAP_MCE: banks of machine-check registers. */
-#define LODGE_MCE_BANKS		32
-
-/* vCPU life; may sleep. msr_create() after cpuid_create() and clock_vcpu_create(). */
+/* vCPU life; may sleep. msr_create() after cpuid_create(). */
 int msr_create(struct lodge_vcpu *vcpu);
 void msr_destroy(struct lodge_vcpu *vcpu);
 void msr_reset(struct lodge_vcpu *vcpu, bool is_init);
@@ -38,8 +36,5 @@ int msr_get_feature(u32 index, u64 *data);
 u64 msr_mce_cap_supported(void);
 int msr_setup_mce(struct lodge_vcpu *vcpu, u64 mcg_cap);
 int msr_set_mce(struct lodge_vcpu *vcpu, const struct kvm_x86_mce *mce);
-
-/* IA32_MISC_ENABLE and friends as other code needs them. */
-u64 msr_misc_enable(struct lodge_vcpu *vcpu);
 
 #endif /* LODGE_MSR_H */
