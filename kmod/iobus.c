@@ -150,6 +150,7 @@ void iobus_unregister(struct lodge_vm *vm, enum iobus_id id, struct iodev *dev)
 				new->ranges[out++] = old->ranges[i];
 		bus_compute_reach(new);
 	}
+	/* As in iobus_register(). */
 	smp_store_release(slot, new);
 	synchronize_srcu_expedited(&vm->srcu);
 	bus_free_chain(old);

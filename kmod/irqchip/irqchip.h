@@ -95,8 +95,7 @@ int irqchip_set_line(struct lodge_vm *vm, enum irqchip_source source, u32 gsi, i
  *
  * Any context.
  *
- * Return: positive if delivered, 0 if the target has it pending already, -EPERM
- * if no LAPIC took it, -EINVAL for flags.
+ * Return: how many LAPICs took it, -EINVAL for flags.
  */
 int irqchip_send_msi(struct lodge_vm *vm, const struct kvm_msi *msi);
 
@@ -147,7 +146,7 @@ int irqchip_accept(struct lodge_vcpu *vcpu);
 int routing_set(struct lodge_vm *vm, const struct kvm_irq_routing_entry *entries,
 		u32 nr, u32 flags);
 
-/* pit.c: the 8254. */
+/* pit_device.c: the 8254. */
 
 /**
  * pit_create() - KVM_CREATE_PIT2
@@ -178,8 +177,9 @@ int pit_get_state(struct lodge_vm *vm, struct kvm_pit_state2 *state);
  * @vm: VM
  * @state: new state; channel 0's timer starts anew from its count
  *
- * Return: 0; -ENXIO without a PIT; -EINVAL for a mode or count latch state that
- * the chip cannot have.
+ * What the chip cannot hold is made right.
+ *
+ * Return: 0; -ENXIO without a PIT.
  */
 int pit_set_state(struct lodge_vm *vm, const struct kvm_pit_state2 *state);
 

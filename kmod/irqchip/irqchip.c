@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Floor 3: joins the models of a VM: creates and destroys the set, injects lines and
+ * MSIs by the routing table, says which interrupt a vCPU takes next, and passes on what
+ * one model has to tell another.
+ */
+#include <asm/apicdef.h>
+#include <linux/lockdep.h>
+#include <linux/minmax.h>
+#include <linux/slab.h>
+#include <linux/srcu.h>
+
+#include "../request.h"
+#include "lapic_timer.h"
+#include "models.h"
+#include "pit_device.h"
+#include "routing.h"
+
+static void unregister_devices(struct lodge_vm *vm, struct lodge_irqchip *irqchip)
+{
+	lockdep_assert_held(&vm->slots_lock);
+	iobus_unregister(vm, IOBUS_MMIO, &irqchip->ioapic.iodev);
+	iobus_unregister(vm, IOBUS_PIO, &irqchip->pic.elcr);
+	iobus_unregister(vm, IOBUS_PIO, &irqchip->pic.command[1]);
+	iobus_unregister(vm, IOBUS_PIO, &irqchip->pic.command[0]);
+}
+
+/* All or none: unregistering ignores what was not registered. */
+static int register_devices(struct lodge_vm *vm, struct lodge_irqchip *irqchip)
+{
+	int ret;
+
+	mutex_lock(&vm->slots_lock);
+	ret = iobus_register(vm, IOBUS_PIO, &irqchip->pic.command[0]);
+	if (!ret)
+		ret = iobus_register(vm, IOBUS_PIO, &irqchip->pic.command[1]);
+	if (!ret)
+		ret = iobus_register(vm, IOBUS_PIO, &irqchip->pic.elcr);
+	if (!ret)
+		ret = iobus_register(vm, IOBUS_MMIO, &irqchip->ioapic.iodev);
+	if (ret)
+		unregister_devices(vm, irqchip);
+	mutex_unlock(&vm->slots_lock);
+	return ret;
+}
+
+int irqchip_create(struct lodge_vm *vm)
+{
+	struct lodge_irqchip *irqchip;
+	int ret;
+
+	lockdep_assert_held(&vm->lock);
+	if (vm->irqchip)
+		return -EEXIST;
+	if (vm->nr_vcpus)
+		return -EINVAL;
+	irqchip = kzalloc(sizeof(*irqchip), GFP_KERNEL_ACCOUNT);
+	if (!irqchip)
+		return -ENOMEM;
+	apic_bus_create(&irqchip->bus);
+	pic_create(&irqchip->pic, vm);
+	ioapic_create(&irqchip->ioapic, vm);
+	ret = routing_create_default(vm);
+	if (ret)
+		goto free_irqchip;
+	irqchip->pit_pins = routing_pins_of(vm->routing, IRQCHIP_PIT_GSI);
+	ioapic_watch(&irqchip->ioapic, irqchip->pit_pins >> IRQCHIP_IOAPIC_PIN0);
+	ret = register_devices(vm, irqchip);
+	if (ret)
+		goto destroy_routing;
+	/* Without vCPUs nobody has reached a device before this. */
+	smp_store_release(&vm->irqchip, irqchip);
+	return 0;
+
+destroy_routing:
+	routing_destroy(vm);
+free_irqchip:
+	kfree(irqchip);
+	return ret;
+}
+
+void irqchip_destroy(struct lodge_vm *vm)
+{
+	struct lodge_irqchip *irqchip = vm->irqchip;
+
+	if (!irqchip)
+		return;
+	/* The PIT injects by itself: it goes first. */
+	if (irqchip->pit)
+		pit_destroy(irqchip->pit);
+	ioapic_destroy(&irqchip->ioapic);
+	routing_destroy(vm);
+	apic_bus_destroy(&irqchip->bus);
+	vm->irqchip = NULL;
+	kfree(irqchip);
+}
+
+int irqchip_get_state(struct lodge_vm *vm, struct kvm_irqchip *chip)
+{
+	struct lodge_irqchip *irqchip = vm->irqchip;
+
+	switch (chip->chip_id) {
+	case KVM_IRQCHIP_PIC_MASTER:
+	case KVM_IRQCHIP_PIC_SLAVE:
+		pic_get_state(&irqchip->pic, chip->chip_id, &chip->chip.pic);
+		return 0;
+	case KVM_IRQCHIP_IOAPIC:
+		ioapic_get_state(&irqchip->ioapic, &chip->chip.ioapic);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+int irqchip_set_state(struct lodge_vm *vm, const struct kvm_irqchip *chip)
+{
+	struct lodge_irqchip *irqchip = vm->irqchip;
+
+	switch (chip->chip_id) {
+	case KVM_IRQCHIP_PIC_MASTER:
+	case KVM_IRQCHIP_PIC_SLAVE:
+		pic_set_state(&irqchip->pic, chip->chip_id, &chip->chip.pic);
+		return 0;
+	case KVM_IRQCHIP_IOAPIC:
+		ioapic_set_state(&irqchip->ioapic, &chip->chip.ioapic);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int set_route(struct lodge_vm *vm, const struct route *route,
+		     enum irqchip_source source, int level)
+{
+	struct lodge_irqchip *irqchip = vm->irqchip;
+
+	switch (route->kind) {
+	case ROUTE_PIC:
+		return pic_set_line(&irqchip->pic, route->pin, source, level);
+	case ROUTE_IOAPIC:
+		return ioapic_set_line(&irqchip->ioapic, route->pin, source, level);
+	default:
+		return level ? apic_bus_send(vm, NULL, &route->message) : -1;
+	}
+}
+
+int irqchip_set_line(struct lodge_vm *vm, enum irqchip_source source, u32 gsi, int level)
+{
+	const struct route *route;
+	int ret = -1, one, srcu;
+	u32 nr;
+
+	srcu = srcu_read_lock(&vm->srcu);
+	for (route = routing_lookup(READ_ONCE(vm->routing), gsi, &nr); nr; nr--, route++) {
+		one = set_route(vm, route, source, level);
+		if (one >= 0)
+			ret = max(ret, 0) + one;
+	}
+	srcu_read_unlock(&vm->srcu, srcu);
+	return ret;
+}
+
+int irqchip_send_msi(struct lodge_vm *vm, const struct kvm_msi *msi)
+{
+	struct lapic_message message;
+
+	if (msi->flags)
+		return -EINVAL;
+	routing_msi_message(msi->address_lo, msi->data, &message);
+	return apic_bus_send(vm, NULL, &message);
+}
+
+/* Virtual wire: a LAPIC that is off, or LINT0 as ExtINT, lets the PIC through. */
+static bool lets_pic_through(struct lodge_vcpu *vcpu)
+{
+	return vcpu->lapic && lapic_accepts_pic(&vcpu->lapic->model);
+}
+
+static bool has_pic_irq(struct lodge_vcpu *vcpu)
+{
+	return pic_has_irq(&vcpu->vm->irqchip->pic) && lets_pic_through(vcpu);
+}
+
+bool irqchip_has_irq(struct lodge_vcpu *vcpu)
+{
+	return has_pic_irq(vcpu) || irqchip_next_vector(vcpu) >= 0;
+}
+
+int irqchip_next_vector(struct lodge_vcpu *vcpu)
+{
+	return lapic_deliverable(&vcpu->lapic->model);
+}
+
+int irqchip_accept(struct lodge_vcpu *vcpu)
+{
+	int vector;
+
+	if (has_pic_irq(vcpu))
+		return pic_acknowledge(&vcpu->vm->irqchip->pic);
+	vector = irqchip_next_vector(vcpu);
+	if (vector >= 0)
+		lapic_acknowledge(&vcpu->lapic->model, vector);
+	return vector;
+}
+
+static struct pit_device *pit_behind(struct lodge_vm *vm, u32 first_pin, u32 mask)
+{
+	struct lodge_irqchip *irqchip = vm->irqchip;
+
+	if (!((u64)mask << first_pin & READ_ONCE(irqchip->pit_pins)))
+		return NULL;
+	/* Pairs with the release in pit_create(). */
+	return smp_load_acquire(&irqchip->pit);
+}
+
+void irqchip_pins_ended(struct lodge_vm *vm, u32 first_pin, u32 mask)
+{
+	struct pit_device *pit = pit_behind(vm, first_pin, mask);
+
+	if (pit)
+		pit_tick_ended(pit);
+}
+
+void irqchip_pins_unmasked(struct lodge_vm *vm, u32 first_pin, u32 mask)
+{
+	struct pit_device *pit = pit_behind(vm, first_pin, mask);
+
+	if (pit)
+		pit_tick_unmasked(pit);
+}
+
+/* One CPU only takes the PIC's interrupt: the first that lets it through. */
+void irqchip_wake_for_pic(struct lodge_vm *vm)
+{
+	struct lodge_vcpu *vcpu;
+	unsigned long index;
+
+	lodge_for_each_vcpu(vm, index, vcpu) {
+		if (!lets_pic_through(vcpu))
+			continue;
+		lodge_request(vcpu, LODGE_REQ_EVENT);
+		return;
+	}
+}

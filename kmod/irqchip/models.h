@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Floor 3: struct lodge_irqchip, one VM's set of models, and what the models tell one
+ * another through irqchip.c. For this folder only.
+ */
+#ifndef LODGE_IRQCHIP_MODELS_H
+#define LODGE_IRQCHIP_MODELS_H
+
+#include "apic_bus.h"
+#include "ioapic.h"
+#include "pic.h"
+
+struct pit_device;
+
+/* One numbering for the pins of all chips, for masks of them. */
+#define IRQCHIP_PIC_PIN0	0
+#define IRQCHIP_IOAPIC_PIN0	PIC_NR_PINS
+
+/* The PIT's output; every routing table that wants one maps it. */
+#define IRQCHIP_PIT_GSI		0
+
+/**
+ * struct lodge_irqchip - behind vm->irqchip
+ * @bus: messages to LAPICs
+ * @pic: the 8259 pair; its own lock
+ * @ioapic: its own lock
+ * @pit: NULL until pit_create() has finished; [m], read anywhere with acquire
+ * @pit_pins: pins of any chip to which IRQCHIP_PIT_GSI is routed; vm->irq_lock, read
+ *            anywhere
+ */
+struct lodge_irqchip {
+	struct apic_bus bus;
+	struct pic pic;
+	struct ioapic ioapic;
+	struct pit_device *pit;
+	u64 pit_pins;
+};
+
+/*
+ * irqchip.c: any context, no model's lock held. Pins in @mask count from @first_pin.
+ * ended: the guest has ended (EOI) these interrupts, or nobody ever will;
+ * unmasked: these pins were masked until now.
+ */
+void irqchip_pins_ended(struct lodge_vm *vm, u32 first_pin, u32 mask);
+void irqchip_pins_unmasked(struct lodge_vm *vm, u32 first_pin, u32 mask);
+void irqchip_wake_for_pic(struct lodge_vm *vm);
+
+#endif /* LODGE_IRQCHIP_MODELS_H */

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Floor 3: GSI routing: checks what KVM_SET_GSI_ROUTING gives, turns it into a sorted
+ * table and publishes that. Injecting is irqchip.c's.
+ */
+#include <linux/err.h>
+#include <linux/lockdep.h>
+#include <linux/nospec.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/srcu.h>
+
+#include "../vm.h"
+#include "models.h"
+#include "routing.h"
+
+static_assert(IRQCHIP_MAX_GSIS <= U16_MAX);
+
+/* MSI address and data (Intel SDM volume 3, "Message Signalled Interrupts"). */
+#define MSI_ADDRESS_LOGICAL	BIT(2)
+#define MSI_ADDRESS_REDIRECT	BIT(3)
+#define MSI_ADDRESS_DEST_SHIFT	12
+#define MSI_DATA_DELIVERY_SHIFT	8
+#define MSI_DATA_LEVEL		BIT(15)
+
+/**
+ * routing_msi_message() - what an MSI says to the LAPICs
+ * @address: lower half; the upper has no meaning
+ * @data: the data word
+ * @message: filled
+ *
+ * The redirection hint asks for one CPU of several, which is lowest priority.
+ */
+void routing_msi_message(u32 address, u32 data, struct lapic_message *message)
+{
+	*message = (struct lapic_message) {
+		.dest = address >> MSI_ADDRESS_DEST_SHIFT & 0xff,
+		.vector = data & 0xff,
+		.delivery = data >> MSI_DATA_DELIVERY_SHIFT & 7,
+		.is_logical = address & MSI_ADDRESS_LOGICAL,
+		.is_level = data & MSI_DATA_LEVEL,
+		.is_asserted = true,
+	};
+	if ((address & MSI_ADDRESS_REDIRECT) && message->delivery == LAPIC_DELIVERY_FIXED)
+		message->delivery = LAPIC_DELIVERY_LOWEST;
+}
+
+/* Check one entry and convert it. */
+static int route_fill(struct route *route, const struct kvm_irq_routing_entry *entry)
+{
+	u32 pin = entry->u.irqchip.pin;
+
+	if (entry->gsi >= IRQCHIP_MAX_GSIS)
+		return -EINVAL;
+	route->gsi = entry->gsi;
+
+	if (entry->type == KVM_IRQ_ROUTING_MSI) {
+		/* The device id, allowed here as in KVM, has no meaning on x86. */
+		if (entry->flags & ~KVM_MSI_VALID_DEVID)
+			return -EINVAL;
+		route->kind = ROUTE_MSI;
+		routing_msi_message(entry->u.msi.address_lo, entry->u.msi.data,
+				    &route->message);
+		return 0;
+	}
+	if (entry->type != KVM_IRQ_ROUTING_IRQCHIP || entry->flags)
+		return -EINVAL;
+
+	switch (entry->u.irqchip.irqchip) {
+	case KVM_IRQCHIP_PIC_MASTER:
+	case KVM_IRQCHIP_PIC_SLAVE:
+		if (pin >= 8)
+			return -EINVAL;
+		route->kind = ROUTE_PIC;
+		route->pin = pin + (entry->u.irqchip.irqchip == KVM_IRQCHIP_PIC_SLAVE ? 8 : 0);
+		return 0;
+	case KVM_IRQCHIP_IOAPIC:
+		if (pin >= IOAPIC_NR_PINS)
+			return -EINVAL;
+		route->kind = ROUTE_IOAPIC;
+		route->pin = pin;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* May a GSI have both routes? One per chip, and an MSI alone. */
+static bool can_coexist(const struct route *a, const struct route *b)
+{
+	if (a->kind == ROUTE_MSI || b->kind == ROUTE_MSI)
+		return false;
+	if (a->kind != b->kind)
+		return true;
+	return a->kind == ROUTE_PIC && a->pin / 8 != b->pin / 8;
+}
+
+/* Sort by counting. @used: how many routes each GSI already has in the table, zeroed. */
+static int table_fill(struct lodge_irq_routing *table,
+		      const struct kvm_irq_routing_entry *entries, u8 *used)
+{
+	u32 i, j;
+	int ret;
+
+	for (i = 0; i < table->nr_routes; i++)
+		table->first[entries[i].gsi + 1]++;
+	for (i = 0; i < table->nr_gsis; i++)
+		table->first[i + 1] += table->first[i];
+
+	for (i = 0; i < table->nr_routes; i++) {
+		u32 gsi = entries[i].gsi;
+		struct route *routes = &table->routes[table->first[gsi]];
+		struct route *route = &routes[used[gsi]];
+
+		ret = route_fill(route, &entries[i]);
+		if (ret)
+			return ret;
+		/* No more than three can coexist, so this is short and @used small. */
+		for (j = 0; j < used[gsi]; j++)
+			if (!can_coexist(&routes[j], route))
+				return -EINVAL;
+		used[gsi]++;
+	}
+	return 0;
+}
+
+/**
+ * routing_build() - check entries and make a table of them
+ * @entries: from user space
+ * @nr: at most IRQCHIP_MAX_GSIS
+ *
+ * Return: the table, or an ERR_PTR(): -EINVAL for a bad entry or two that exclude one
+ * another, -ENOMEM.
+ */
+struct lodge_irq_routing *routing_build(const struct kvm_irq_routing_entry *entries, u32 nr)
+{
+	struct lodge_irq_routing *table;
+	u32 nr_gsis = 0, i;
+	int ret = -ENOMEM;
+	size_t size;
+	u8 *used;
+
+	if (nr > IRQCHIP_MAX_GSIS)
+		return ERR_PTR(-EINVAL);
+	for (i = 0; i < nr; i++) {
+		if (entries[i].gsi >= IRQCHIP_MAX_GSIS)
+			return ERR_PTR(-EINVAL);
+		nr_gsis = max(nr_gsis, entries[i].gsi + 1);
+	}
+
+	used = kvzalloc(nr_gsis + 1, GFP_KERNEL_ACCOUNT);
+	if (!used)
+		return ERR_PTR(-ENOMEM);
+	size = struct_size(table, routes, nr);
+	table = kvzalloc(size + (nr_gsis + 1) * sizeof(*table->first), GFP_KERNEL_ACCOUNT);
+	if (!table)
+		goto free_used;
+	table->nr_gsis = nr_gsis;
+	table->nr_routes = nr;
+	table->first = (void *)table + size;
+	ret = table_fill(table, entries, used);
+	if (ret) {
+		kvfree(table);
+		table = NULL;
+	}
+free_used:
+	kvfree(used);
+	return table ?: ERR_PTR(ret);
+}
+
+/**
+ * routing_lookup() - the routes of a GSI
+ * @routing: the table; the caller is in vm->srcu
+ * @gsi: any number
+ * @nr: how many routes there are
+ *
+ * Return: the first of them.
+ */
+const struct route *routing_lookup(const struct lodge_irq_routing *routing, u32 gsi,
+				   u32 *nr)
+{
+	if (!routing || gsi >= routing->nr_gsis) {
+		*nr = 0;
+		return NULL;
+	}
+	gsi = array_index_nospec(gsi, routing->nr_gsis);
+	*nr = routing->first[gsi + 1] - routing->first[gsi];
+	return &routing->routes[routing->first[gsi]];
+}
+
+/**
+ * routing_pins_of() - pins to which a GSI is routed
+ * @routing: the table
+ * @gsi: any number
+ *
+ * Return: mask in the numbering of models.h.
+ */
+u64 routing_pins_of(const struct lodge_irq_routing *routing, u32 gsi)
+{
+	const struct route *route;
+	u64 pins = 0;
+	u32 nr;
+
+	for (route = routing_lookup(routing, gsi, &nr); nr; nr--, route++) {
+		if (route->kind == ROUTE_PIC)
+			pins |= BIT_ULL(IRQCHIP_PIC_PIN0 + route->pin);
+		else if (route->kind == ROUTE_IOAPIC)
+			pins |= BIT_ULL(IRQCHIP_IOAPIC_PIN0 + route->pin);
+	}
+	return pins;
+}
+
+static void publish_locked(struct lodge_vm *vm, struct lodge_irqchip *irqchip,
+			   struct lodge_irq_routing *table)
+{
+	u64 pins = routing_pins_of(table, IRQCHIP_PIT_GSI);
+
+	lockdep_assert_held(&vm->irq_lock);
+	WRITE_ONCE(irqchip->pit_pins, pins);
+	ioapic_watch(&irqchip->ioapic, pins >> IRQCHIP_IOAPIC_PIN0);
+	/* Pairs with READ_ONCE() in irqchip_set_line(): the table is complete before. */
+	smp_store_release(&vm->routing, table);
+}
+
+int routing_set(struct lodge_vm *vm, const struct kvm_irq_routing_entry *entries,
+		u32 nr, u32 flags)
+{
+	struct lodge_irq_routing *table, *old;
+
+	if (flags)
+		return -EINVAL;
+	table = routing_build(entries, nr);
+	if (IS_ERR(table))
+		return PTR_ERR(table);
+
+	mutex_lock(&vm->irq_lock);
+	old = vm->routing;
+	publish_locked(vm, vm->irqchip, table);
+	mutex_unlock(&vm->irq_lock);
+
+	synchronize_srcu_expedited(&vm->srcu);
+	kvfree(old);
+	return 0;
+}
+
+/**
+ * routing_create_default() - the table of KVM_CREATE_IRQCHIP
+ * @vm: VM whose irqchip is not yet published: nobody reads the table
+ *
+ * GSI n goes to pin n of the IOAPIC, and below 16 to that of the PIC pair.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int routing_create_default(struct lodge_vm *vm)
+{
+	struct kvm_irq_routing_entry *entries, *entry;
+	struct lodge_irq_routing *table;
+	u32 gsi;
+
+	entries = kcalloc(PIC_NR_PINS + IOAPIC_NR_PINS, sizeof(*entries), GFP_KERNEL);
+	if (!entries)
+		return -ENOMEM;
+	entry = entries;
+	for (gsi = 0; gsi < IOAPIC_NR_PINS; gsi++, entry++) {
+		entry->gsi = gsi;
+		entry->type = KVM_IRQ_ROUTING_IRQCHIP;
+		entry->u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
+		entry->u.irqchip.pin = gsi;
+	}
+	for (gsi = 0; gsi < PIC_NR_PINS; gsi++, entry++) {
+		entry->gsi = gsi;
+		entry->type = KVM_IRQ_ROUTING_IRQCHIP;
+		entry->u.irqchip.irqchip = gsi < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE;
+		entry->u.irqchip.pin = gsi % 8;
+	}
+	table = routing_build(entries, entry - entries);
+	kfree(entries);
+	if (IS_ERR(table))
+		return PTR_ERR(table);
+	vm->routing = table;
+	return 0;
+}
+
+/**
+ * routing_destroy() - free the table
+ * @vm: VM in which nobody injects any more
+ */
+void routing_destroy(struct lodge_vm *vm)
+{
+	kvfree(vm->routing);
+	vm->routing = NULL;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Floor 3: the routing table in the form that injecting reads. For this folder only.
+ */
+#ifndef LODGE_IRQCHIP_ROUTING_H
+#define LODGE_IRQCHIP_ROUTING_H
+
+#include "lapic.h"
+
+enum route_kind {
+	ROUTE_PIC,
+	ROUTE_IOAPIC,
+	ROUTE_MSI,
+};
+
+/**
+ * struct route - where one GSI goes
+ * @gsi: which
+ * @kind: enum route_kind
+ * @pin: of the PIC pair or the IOAPIC
+ * @message: for ROUTE_MSI
+ */
+struct route {
+	u16 gsi;
+	u8 kind;
+	u8 pin;
+	struct lapic_message message;
+};
+
+/**
+ * struct lodge_irq_routing - behind vm->routing, immutable once published
+ * @nr_gsis: the highest GSI that has a route, plus one
+ * @nr_routes: entries of @routes
+ * @first: by GSI: its first route; one more at the end
+ * @routes: sorted by GSI
+ */
+struct lodge_irq_routing {
+	u32 nr_gsis;
+	u32 nr_routes;
+	u16 *first;
+	struct route routes[];
+};
+
+int routing_create_default(struct lodge_vm *vm);
+void routing_destroy(struct lodge_vm *vm);
+const struct route *routing_lookup(const struct lodge_irq_routing *routing, u32 gsi,
+				   u32 *nr);
+void routing_msi_message(u32 address, u32 data, struct lapic_message *message);
+struct lodge_irq_routing *routing_build(const struct kvm_irq_routing_entry *entries, u32 nr);
+u64 routing_pins_of(const struct lodge_irq_routing *routing, u32 gsi);
+
+#endif /* LODGE_IRQCHIP_ROUTING_H */
