@@ -10,7 +10,9 @@
  * one vendor and ignored by the other, is ignored.
  */
 #include <linux/bits.h>
+#include <linux/errno.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/string.h>
 
 #include <asm/pgtable_types.h>

@@ -6,6 +6,7 @@
 #ifndef LODGE_MMU_MEMSLOT_H
 #define LODGE_MMU_MEMSLOT_H
 
+#include <linux/bitops.h>
 #include <linux/kvm.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>

@@ -7,6 +7,7 @@
 #define LODGE_MMU_PTE_H
 
 #include <linux/bits.h>
+#include <linux/build_bug.h>
 #include <linux/mm.h>
 
 #include "../types.h"
