@@ -755,37 +755,6 @@ int cpuid_set(struct lodge_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u
 }
 
 /**
- * cpuid_set_legacy() - KVM_SET_CPUID: entries without sub-leaves
- * @vcpu: loaded vCPU
- * @entries: kernel copy of the entries
- * @nent: how many
- *
- * Return: as cpuid_set().
- */
-int cpuid_set_legacy(struct lodge_vcpu *vcpu, const struct kvm_cpuid_entry *entries, u32 nent)
-{
-	struct kvm_cpuid_entry2 *copy;
-	u32 i;
-	int ret;
-
-	if (nent > LODGE_MAX_CPUID_ENTRIES)
-		return -E2BIG;
-	copy = kvcalloc(max(nent, 1u), sizeof(*copy), GFP_KERNEL_ACCOUNT);
-	if (!copy)
-		return -ENOMEM;
-	for (i = 0; i < nent; i++) {
-		copy[i].function = entries[i].function;
-		copy[i].eax = entries[i].eax;
-		copy[i].ebx = entries[i].ebx;
-		copy[i].ecx = entries[i].ecx;
-		copy[i].edx = entries[i].edx;
-	}
-	ret = cpuid_set(vcpu, copy, nent);
-	kvfree(copy);
-	return ret;
-}
-
-/**
  * cpuid_get() - KVM_GET_CPUID2: entries as the guest would read them now
  * @vcpu: loaded vCPU
  * @entries: room for *@nent entries

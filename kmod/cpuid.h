@@ -61,7 +61,6 @@ int cpuid_get_emulated(struct kvm_cpuid_entry2 *entries, u32 *nent);
 int cpuid_create(struct lodge_vcpu *vcpu);
 void cpuid_destroy(struct lodge_vcpu *vcpu);
 int cpuid_set(struct lodge_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u32 nent);
-int cpuid_set_legacy(struct lodge_vcpu *vcpu, const struct kvm_cpuid_entry *entries, u32 nent);
 int cpuid_get(struct lodge_vcpu *vcpu, struct kvm_cpuid_entry2 *entries, u32 *nent);
 bool cpuid_read(struct lodge_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 
@@ -75,7 +74,7 @@ static inline bool cpuid_has(struct lodge_vcpu *vcpu, unsigned int feature)
 	return vcpu->cpuid->features[feature / 32] & BIT(feature % 32);
 }
 
-/* To be called before the first entry, by KVM_RUN. */
+/* To be called before an entry: what the guest has seen of CPUID stays. */
 static inline void cpuid_freeze(struct lodge_vcpu *vcpu)
 {
 	vcpu->cpuid->is_frozen = true;

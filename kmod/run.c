@@ -247,6 +247,7 @@ static int enter_guest(struct lodge_vcpu *vcpu)
 
 	event_inject(vcpu);
 	lodge_regs_flush(vcpu);
+	cpuid_freeze(vcpu);
 	fpu_enter_guest(vcpu);
 	vtime_account_guest_enter();
 

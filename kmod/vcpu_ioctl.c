@@ -131,16 +131,18 @@ static long get_cpuid2(struct ioctl_args *args)
 {
 	struct kvm_cpuid2 __user *user = args->user;
 	struct kvm_cpuid2 *header = args->data;
-	const struct lodge_cpuid *cpuid = args->vcpu->cpuid;
-	u32 room = header->nent;
+	struct kvm_cpuid_entry2 *entries;
+	long ret;
 
-	header->nent = cpuid->nr_entries;
-	if (room < cpuid->nr_entries)
-		return -E2BIG;
-	if (copy_to_user(user->entries, cpuid->entries,
-			 array_size(cpuid->nr_entries, sizeof(*cpuid->entries))))
-		return -EFAULT;
-	return 0;
+	header->nent = min_t(u32, header->nent, LODGE_MAX_CPUID_ENTRIES);
+	entries = kvcalloc(LODGE_MAX_CPUID_ENTRIES, sizeof(*entries), GFP_KERNEL_ACCOUNT);
+	if (!entries)
+		return -ENOMEM;
+	ret = cpuid_get(args->vcpu, entries, &header->nent);
+	if (!ret && copy_to_user(user->entries, entries, array_size(header->nent, sizeof(*entries))))
+		ret = -EFAULT;
+	kvfree(entries);
+	return ret;
 }
 
 static long get_fpu(struct ioctl_args *args)
