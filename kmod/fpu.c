@@ -36,6 +36,12 @@
 static u64 host_xcr0;
 static u64 host_xss;
 
+/*
+ * QEMU's software emulation of SVM does not intercept XSETBV, so there the guest's XCR0 is
+ * looked for in the register. Real CPUs intercept it always, and need not.
+ */
+static bool may_miss_xsetbv;
+
 /**
  * struct lodge_fpu - one vCPU's FPU
  * @area: registers, while the vCPU is not in KVM_RUN
@@ -57,6 +63,7 @@ void fpu_setup(void)
 		host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
 	if (boot_cpu_has(X86_FEATURE_XSAVES))
 		rdmsrl(MSR_IA32_XSS, host_xss);
+	may_miss_xsetbv = boot_cpu_has(X86_FEATURE_HYPERVISOR) && boot_cpu_has(X86_FEATURE_XSAVE);
 }
 
 /* Bits of XCR0 that guests can be given on this host; 0 without XSAVE. */
@@ -172,6 +179,13 @@ void fpu_enter_guest(struct lodge_vcpu *vcpu)
  */
 void fpu_leave_guest(struct lodge_vcpu *vcpu)
 {
+	/* A value that XSETBV would have refused is dropped with the next entry. */
+	if (may_miss_xsetbv) {
+		u64 xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+
+		if (unlikely(xcr0 != vcpu->fpu->xcr0) && fpu_set_xcr0(vcpu, xcr0))
+			xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
+	}
 	if (vcpu->fpu->xcr0 != host_xcr0 && boot_cpu_has(X86_FEATURE_XSAVE))
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, host_xcr0);
 	if (must_switch_xss(vcpu))
