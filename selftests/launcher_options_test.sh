@@ -125,6 +125,15 @@ refuse_kernels() {
 	cp "$work/hang" "$work/short"
 	put "$work/short" 0x1f1 '\377'
 	refuse "truncated kernel" 1 "damaged" run --kernel "$work/short" --initrd none
+	cp "$work/hang" "$work/high"
+	put "$work/high" 0x234 '\000'
+	put "$work/high" 0x25c '\001'
+	refuse "kernel bound to an address above 4 GiB" 1 "kernel needs" run \
+		--kernel "$work/high" --initrd none
+	dd if=/dev/null of="$work/sparse" bs=1M seek=100000 2>/dev/null
+	refuse "initrd of 100 GB" 1 "too large" run --kernel "$work/hang" \
+		--initrd "$work/sparse"
+	rm "$work/sparse"
 	cp "$work/hang" "$work/big"
 	put "$work/big" 0x260 '\000\000\000\377'
 	refuse "kernel larger than the memory" 1 "kernel needs" run --kernel "$work/big" \

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "layout.h"
 #include "report.h"
 
 static int read_all(struct image *image, int fd)
@@ -54,6 +55,11 @@ int image_read(struct image *image, const char *option, const char *path)
 	}
 	if (!S_ISREG(st.st_mode)) {
 		ret = -EINVAL;
+		goto close_fd;
+	}
+	/* All that is loaded goes below the hole; a larger file need not fill the host's memory. */
+	if ((uint64_t)st.st_size > LAYOUT_HOLE) {
+		ret = -EFBIG;
 		goto close_fd;
 	}
 	image->len = st.st_size;

@@ -28,7 +28,8 @@
 /*
  * busybox's poweroff, reboot and halt without -f signal process 1, which here is this script:
  * the traps make them work as a person expects. The shell runs in the background because a
- * script takes its traps only while it waits.
+ * script takes its traps only while it waits. stty waits until the port has sent everything: a
+ * power-off would cut off the last lines.
  */
 static const char init_script[] =
 	"#!/bin/busybox sh\n"
@@ -41,15 +42,16 @@ static const char init_script[] =
 	"mount -t devpts pts /dev/pts\n"
 	"mount -t tmpfs tmp /tmp\n"
 	"hostname lodge\n"
-	"trap 'poweroff -f' USR2\n"
-	"trap 'halt -f' USR1\n"
-	"trap 'reboot -f' TERM\n"
+	"end() { stty sane; \"$1\" -f; }\n"
+	"trap 'end poweroff' USR2\n"
+	"trap 'end halt' USR1\n"
+	"trap 'end reboot' TERM\n"
 	"cd /root\n"
 	"exec </dev/console >/dev/console 2>&1\n"
 	"stty rows %u cols %u\n"
 	"%s"
 	"while kill -0 $! 2>/dev/null; do wait $!; done\n"
-	"poweroff -f\n";
+	"end poweroff\n";
 
 static const char start_shell[] =
 	"echo \"Linux $(uname -r) under lodge. 'exit' or Ctrl-D powers the guest off.\"\n"

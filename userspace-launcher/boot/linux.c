@@ -72,6 +72,13 @@ static size_t setup_size(const struct setup_header *header)
 	return (sectors + 1) * SECTOR;
 }
 
+/* Below the hole: the boot page tables map no more. */
+static bool fits_low(const struct guest_ram *ram, gpa_t address, uint64_t need)
+{
+	return address >= LAYOUT_HIGH_RAM && address < ram->low_size &&
+	       need <= ram->low_size - address;
+}
+
 /*
  * Where the kernel goes:
  *
@@ -85,12 +92,12 @@ static gpa_t place_kernel(const struct guest_ram *ram, const struct setup_header
 	uint64_t align = header->kernel_alignment ? header->kernel_alignment : LARGE_PAGE;
 	gpa_t address = header->pref_address;
 
-	if (address >= LAYOUT_HIGH_RAM && guest_ram_ptr(ram, address, need))
+	if (fits_low(ram, address, need))
 		return address;
 	if (!header->relocatable_kernel)
 		return 0;
 	address = align_up(LAYOUT_HIGH_RAM, align);
-	return guest_ram_ptr(ram, address, need) ? address : 0;
+	return fits_low(ram, address, need) ? address : 0;
 }
 
 static int load_kernel(const struct guest_ram *ram, const struct image *kernel,
