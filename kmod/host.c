@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Floor 0: the seam to the host kernel: the guest-FPU swap and the clocks. Holds
- * no policy, and nothing of guests but their FPU area.
+ * Floor 0: the seam to the host kernel: the guest-FPU swap, the work a thread owes
+ * the kernel before it runs a guest, and the clocks. Holds no policy, and nothing of
+ * guests but their FPU area.
  */
+#include <linux/entry-kvm.h>
 #include <linux/irqflags.h>
 #include <linux/ktime.h>
+#include <linux/kvm_host.h>
 #include <linux/slab.h>
 #include <linux/thread_info.h>
 #include <linux/timekeeping.h>
@@ -110,6 +113,28 @@ int host_fpu_from_user(struct host_fpu *fpu, const void *buffer, u64 xfeatures)
 	u32 pkru;
 
 	return fpu_copy_uabi_to_guest_fpstate(&fpu->area, buffer, xfeatures, &pkru);
+}
+
+/*
+ * Takes what the kernel's own hypervisor wants noted of a signal: an exit reason and
+ * a counter. Write-only, so all threads share it.
+ */
+static struct kvm_run noted_run;
+static struct kvm_vcpu noted = { .run = &noted_run };
+
+/**
+ * host_work_before_guest() - do what a thread does on its way to user mode
+ *
+ * Reschedules and runs task work; a thread in a long run of its guest would else
+ * owe both for ever. Process context, IRQs on; may sleep.
+ *
+ * Return: 0, or -EINTR when a signal is pending.
+ */
+int host_work_before_guest(void)
+{
+	if (!__xfer_to_guest_mode_work_pending())
+		return 0;
+	return xfer_to_guest_mode_handle_work(&noted);
 }
 
 /**

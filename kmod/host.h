@@ -32,6 +32,7 @@ struct host_time {
 };
 
 void host_time_now(struct host_time *now);
+int host_work_before_guest(void);
 bool host_tsc_is_stable(void);
 u32 host_tsc_khz(void);
 

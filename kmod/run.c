@@ -21,6 +21,7 @@
 #include "clock.h"
 #include "cpuid.h"
 #include "fpu.h"
+#include "host.h"
 #include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
 #include "msr.h"
@@ -338,11 +339,8 @@ static int run_loop(struct lodge_vcpu *vcpu)
 			run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 			return LODGE_RETURN_TO_USER;
 		}
-		if (xfer_to_guest_mode_work_pending()) {
-			/* The parameter is for other architectures' hooks. */
-			if (xfer_to_guest_mode_handle_work(NULL))
-				return interrupted(vcpu);
-		}
+		if (host_work_before_guest())
+			return interrupted(vcpu);
 	}
 }
 
