@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An instruction that would have to be emulated and cannot be: a defined
+ * KVM_EXIT_INTERNAL_ERROR with the bytes in it, never a hang.
+ */
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "vcpu.h"
+
+/*
+ * x87 environment and state of 94 bytes to MMIO: no emulator of this family
+ * carries out FNSAVE, and no register operand is involved.
+ */
+extern char guest_unknown[], guest_unknown_end[];
+asm(".pushsection .text\n"
+    "guest_unknown:\n"
+    "fnsave (%rax)\n"
+    "guest_unknown_end:\n"
+    "hlt\n"
+    ".popsection\n");
+
+static struct vcpu *create_at_unknown(struct vm *vm)
+{
+	struct vcpu *vcpu = vcpu_add(vm, 0, (void (*)(void))guest_unknown);
+	struct kvm_regs regs = vcpu_regs(vcpu);
+
+	regs.rax = GPA_MMIO;
+	vcpu_set_regs(vcpu, &regs);
+	return vcpu;
+}
+
+static void internal_error(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = create_at_unknown(vm);
+
+	vcpu_run_to(vcpu, KVM_EXIT_INTERNAL_ERROR);
+	ASSERT_EQ(vcpu->run->internal.suberror, (uint32_t)KVM_INTERNAL_ERROR_EMULATION);
+	ASSERT_LE(vcpu->run->internal.ndata, 16u);
+	/* RIP stays, so that user space may look and mend. */
+	ASSERT_EQ(vcpu_regs(vcpu).rip, (uintptr_t)guest_unknown);
+	vm_destroy(vm);
+}
+
+static void instruction_bytes(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = create_at_unknown(vm);
+	typeof(vcpu->run->emulation_failure) *failure = &vcpu->run->emulation_failure;
+
+	vcpu_run_to(vcpu, KVM_EXIT_INTERNAL_ERROR);
+	if (!(failure->flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES))
+		test_skip("no instruction bytes in the exit");
+	ASSERT_GE(failure->ndata, 3u);
+	ASSERT_LE(failure->insn_size, 15);
+	ASSERT_GE(failure->insn_size, guest_unknown_end - guest_unknown);
+	ASSERT_EQ(memcmp(failure->insn_bytes, guest_unknown, guest_unknown_end - guest_unknown),
+		  0);
+	vm_destroy(vm);
+}
+
+/* User space may step over it: the guest goes on. */
+static void skipped_by_user_space(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = create_at_unknown(vm);
+	struct kvm_regs regs;
+
+	vcpu_run_to(vcpu, KVM_EXIT_INTERNAL_ERROR);
+	regs = vcpu_regs(vcpu);
+	regs.rip = (uintptr_t)guest_unknown_end;
+	vcpu_set_regs(vcpu, &regs);
+	vcpu_run_to(vcpu, KVM_EXIT_HLT);
+	vm_destroy(vm);
+}
+
+/* Code that lies in MMIO itself cannot be fetched. */
+static void guest_jump_to_mmio(void)
+{
+	((void (*)(void))GPA_MMIO)();
+}
+
+static void code_without_memory(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_add(vm, 0, guest_jump_to_mmio);
+
+	vcpu_run_to(vcpu, KVM_EXIT_INTERNAL_ERROR);
+	ASSERT_EQ(vcpu->run->internal.suberror, (uint32_t)KVM_INTERNAL_ERROR_EMULATION);
+	ASSERT_EQ(vcpu_regs(vcpu).rip, GPA_MMIO);
+	vm_destroy(vm);
+}
+
+static void on_alarm(int number)
+{
+}
+
+/* Page tables of the guest in a hole: its own accesses cannot be walked. */
+static void guest_wild_cr3(void)
+{
+	write_cr3(GPA_MMIO);
+}
+
+static void page_tables_without_memory(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_add(vm, 0, guest_wild_cr3);
+	struct sigaction action = { .sa_handler = on_alarm };
+	struct itimerval soon = { .it_value.tv_usec = 200000 };
+	unsigned int i;
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	/* What it becomes is not defined (error, MMIO, faults for ever); a signal ends it. */
+	for (i = 0; i < 20; i++) {
+		int ret = __vcpu_run(vcpu);
+
+		if (ret < 0 || vcpu->run->exit_reason != KVM_EXIT_MMIO)
+			break;
+	}
+	vm_destroy(vm);
+	vm = vm_create();
+	vcpu_run_done(vcpu_add(vm, 0, guest_return));
+	vm_destroy(vm);
+}
+
+static const struct test_case cases[] = {
+	{ "internal_error", internal_error },
+	{ "instruction_bytes", instruction_bytes },
+	{ "skipped_by_user_space", skipped_by_user_space },
+	{ "code_without_memory", code_without_memory },
+	{ "page_tables_without_memory", page_tables_without_memory },
+};
+
+TEST_MAIN(cases)
