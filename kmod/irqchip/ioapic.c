@@ -7,6 +7,7 @@
  */
 #include <linux/bitops.h>
 #include <linux/jiffies.h>
+#include <linux/kernel.h>
 #include <linux/nospec.h>
 #include <linux/string.h>
 

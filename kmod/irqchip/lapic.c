@@ -12,6 +12,8 @@
 #include <asm/msr-index.h>
 #include <linux/atomic.h>
 #include <linux/bitops.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
 #include <linux/log2.h>
 #include <linux/nospec.h>
 #include <linux/string.h>

@@ -5,6 +5,7 @@
  * vectors and level triggering for a whole chip (ICW1.LTIM) do not exist here.
  */
 #include <linux/bitops.h>
+#include <linux/kernel.h>
 #include <linux/nospec.h>
 #include <linux/string.h>
 

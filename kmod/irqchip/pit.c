@@ -7,6 +7,7 @@
  * one runs counts at once.
  */
 #include <linux/bcd.h>
+#include <linux/kernel.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/nospec.h>

@@ -4,6 +4,8 @@
  * table and publishes that. Injecting is irqchip.c's.
  */
 #include <linux/err.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
 #include <linux/lockdep.h>
 #include <linux/nospec.h>
 #include <linux/overflow.h>

@@ -10,6 +10,12 @@
 #define div_u64(a, b)		((u64)(a) / (u32)(b))
 #define do_div(n, base) ({ u32 __rem = (n) % (u32)(base); (n) /= (u32)(base); __rem; })
 
+static inline u64 div_u64_rem(u64 a, u32 divisor, u32 *remainder)
+{
+	*remainder = a % divisor;
+	return a / divisor;
+}
+
 static inline u64 mul_u64_u32_div(u64 a, u32 mul, u32 divisor)
 {
 	return (__uint128_t)a * mul / divisor;
