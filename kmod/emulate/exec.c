@@ -8,6 +8,7 @@
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include <linux/kernel.h>
+#include <linux/log2.h>
 #include <linux/string.h>
 
 #include "exec.h"
@@ -336,7 +337,8 @@ enum emulate_result emulate_operand_read(struct emulate_ctxt *ctxt,
 		*value = ctxt->state->segs[operand->reg].selector;
 		return EMULATE_DONE;
 	case LODGE_OPERAND_MEM:
-		if (operand->size == 0 || operand->size > sizeof(*value))
+		/* Far pointers, descriptor table registers and the like are no numbers. */
+		if (!is_power_of_2(operand->size) || operand->size > sizeof(*value))
 			return EMULATE_UNKNOWN;
 		ret = emulate_operand_linear(ctxt, operand->size, EMULATE_READ, &linear);
 		if (ret)

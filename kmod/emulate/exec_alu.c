@@ -49,8 +49,9 @@ static enum emulate_result target_write(struct emulate_ctxt *ctxt, const struct 
 {
 	if (target->operand->kind != LODGE_OPERAND_MEM)
 		return emulate_operand_write(ctxt, target->operand, value);
-	return ctxt->ops->cmpxchg(ctxt, target->linear, &target->old, &value,
-				  target->operand->size);
+	/* In parentheses, as cmpxchg() is also a macro of the kernel's. */
+	return (ctxt->ops->cmpxchg)(ctxt, target->linear, &target->old, &value,
+				    target->operand->size);
 }
 
 /* The operands behind the first one, if there are any. */
@@ -383,7 +384,7 @@ enum emulate_result emulate_exec_cmpxchg8b(struct emulate_ctxt *ctxt)
 	} else if (equal) {
 		new[0] = (u32)gprs[LODGE_RBX] | gprs[LODGE_RCX] << 32;
 	}
-	ret = ctxt->ops->cmpxchg(ctxt, linear, old, new, len);
+	ret = (ctxt->ops->cmpxchg)(ctxt, linear, old, new, len);
 	if (ret)
 		return ret;
 
