@@ -17,9 +17,6 @@
 #include "run.h"
 #include "x86.h"
 
-/* More NMIs than one in progress and one latched are lost, as on a CPU. */
-#define MAX_WAITING_NMIS	2
-
 static void make_double_fault(struct lodge_event *event)
 {
 	*event = (struct lodge_event) {
@@ -187,12 +184,16 @@ static bool has_irq(struct lodge_vcpu *vcpu)
 /**
  * event_collect_nmis() - take over NMIs that other threads sent
  * @vcpu: loaded vCPU; LODGE_REQ_NMI was set
+ *
+ * A CPU handles one and latches one; what comes on top of that is lost.
  */
 void event_collect_nmis(struct lodge_vcpu *vcpu)
 {
 	u32 sent = atomic_xchg(&vcpu->nmi_queued, 0);
+	bool is_handling = vcpu->events.injected.class == LODGE_EVENT_NMI ||
+			   lodge_regs_get(vcpu, LODGE_STATE_INTR)->nmi_blocked;
 
-	vcpu->events.nr_nmis = min_t(u64, (u64)vcpu->events.nr_nmis + sent, MAX_WAITING_NMIS);
+	vcpu->events.nr_nmis = min_t(u64, (u64)vcpu->events.nr_nmis + sent, is_handling ? 1 : 2);
 }
 
 /**
