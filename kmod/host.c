@@ -170,10 +170,13 @@ void host_time_now(struct host_time *now)
 	local_irq_restore(flags);
 }
 
-/* Does the TSC run at one rate, the same on all CPUs? May become false, never true again. */
+/*
+ * Does the TSC run at one rate, the same on all CPUs, as far as the kernel knows? May
+ * become false, never true again.
+ */
 bool host_tsc_is_stable(void)
 {
-	return boot_cpu_has(X86_FEATURE_CONSTANT_TSC) && !check_tsc_unstable();
+	return !check_tsc_unstable();
 }
 
 u32 host_tsc_khz(void)

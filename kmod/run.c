@@ -379,8 +379,10 @@ static int complete_and_loop(struct lodge_vcpu *vcpu)
 		if (ret != LODGE_RESUME_GUEST)
 			return ret;
 	}
+	/* As in KVM the exit before stays readable: user space only wanted it completed. */
 	if (READ_ONCE(vcpu->run->immediate_exit))
-		return interrupted(vcpu);
+		return -EINTR;
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	return run_loop(vcpu);
 }
 
@@ -402,7 +404,6 @@ int vcpu_run(struct lodge_vcpu *vcpu)
 	if (ret)
 		return ret;
 
-	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	if (vcpu->has_sigset)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
 	fpu_load(vcpu);
