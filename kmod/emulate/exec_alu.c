@@ -317,9 +317,9 @@ enum emulate_result emulate_exec_xadd(struct emulate_ctxt *ctxt)
 }
 
 /*
- * The destination is written in any case, with its own value if the comparison
- * fails: a device sees the cycle, a read-only page faults (AMD APM volume 3,
- * "Compare and Exchange").
+ * Memory is written in any case, with its own value if the comparison fails: a
+ * device sees the cycle, a read-only page faults (AMD APM volume 3, "Compare and
+ * Exchange"). A register is not: not even its upper half is cleared then.
  */
 enum emulate_result emulate_exec_cmpxchg(struct emulate_ctxt *ctxt)
 {
@@ -331,6 +331,7 @@ enum emulate_result emulate_exec_cmpxchg(struct emulate_ctxt *ctxt)
 		.rflags = ctxt->state->rflags,
 	};
 	enum emulate_result ret;
+	bool equal;
 	u64 value;
 
 	emulate_operand_read(ctxt, &operand[1], &value);
@@ -339,10 +340,13 @@ enum emulate_result emulate_exec_cmpxchg(struct emulate_ctxt *ctxt)
 		return ret;
 	alu.src = target.old;
 	emulate_alu(LODGE_OP_CMP, &alu);
-	ret = target_write(ctxt, &target, alu.dst == alu.src ? value : target.old);
-	if (ret)
-		return ret;
-	if (alu.dst != alu.src)
+	equal = alu.dst == alu.src;
+	if (equal || operand[0].kind == LODGE_OPERAND_MEM) {
+		ret = target_write(ctxt, &target, equal ? value : target.old);
+		if (ret)
+			return ret;
+	}
+	if (!equal)
 		emulate_gpr_write(ctxt, LODGE_RAX, alu.size, target.old);
 	ctxt->state->rflags = alu.rflags;
 	return emulate_complete(ctxt);
