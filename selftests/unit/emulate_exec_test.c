@@ -194,19 +194,22 @@ static void run_case(const struct exec_case *c)
 static void test_conditions(void)
 {
 	unsigned int condition, combination;
-	bool cf, pf, zf, sf, of, met, ok;
+	bool met, ok;
 	char bytes[16];
 
 	for (condition = 0; condition < 16; condition++) {
 		ok = true;
 		for (combination = 0; combination < 32; combination++) {
-			cf = combination & 1;
-			pf = combination & 2;
-			zf = combination & 4;
-			sf = combination & 8;
-			of = combination & 16;
-			met = (const bool[]) { of, cf, zf, cf || zf, sf, pf, sf != of,
-					       zf || sf != of }[condition / 2] != (condition & 1);
+			bool cf = combination & 1;
+			bool pf = combination & 2;
+			bool zf = combination & 4;
+			bool sf = combination & 8;
+			bool of = combination & 16;
+			const bool met_even[] = {
+				of, cf, zf, cf || zf, sf, pf, sf != of, zf || sf != of,
+			};
+
+			met = met_even[condition / 2] != (condition & 1);
 			prepare(C64, "");
 			actual.state.rflags |= cf * X86_EFLAGS_CF | pf * X86_EFLAGS_PF |
 					       zf * X86_EFLAGS_ZF | sf * X86_EFLAGS_SF |

@@ -41,42 +41,43 @@ static const u8 native_gprs[] = {
 
 void run_native(struct native *registers, const void *code);
 
-asm(".text\n"
-    ".globl run_native\n"
-    "run_native:\n"
-    "	push	%rbx\n"
-    "	push	%rbp\n"
-    "	push	%r12\n"
-    "	push	%r13\n"
-    "	mov	%rdi, %r12\n"
-    "	mov	%rsi, %r13\n"
-    "	mov	0(%r12), %rax\n"
-    "	mov	8(%r12), %rcx\n"
-    "	mov	16(%r12), %rdx\n"
-    "	mov	24(%r12), %rbx\n"
-    "	mov	32(%r12), %rsi\n"
-    "	mov	40(%r12), %rdi\n"
-    "	mov	48(%r12), %r8\n"
-    "	mov	56(%r12), %r9\n"
-    "	push	64(%r12)\n"
-    "	popf\n"
-    "	call	*%r13\n"
-    "	pushf\n"
-    "	pop	64(%r12)\n"
-    "	cld\n"
-    "	mov	%rax, 0(%r12)\n"
-    "	mov	%rcx, 8(%r12)\n"
-    "	mov	%rdx, 16(%r12)\n"
-    "	mov	%rbx, 24(%r12)\n"
-    "	mov	%rsi, 32(%r12)\n"
-    "	mov	%rdi, 40(%r12)\n"
-    "	mov	%r8, 48(%r12)\n"
-    "	mov	%r9, 56(%r12)\n"
-    "	pop	%r13\n"
-    "	pop	%r12\n"
-    "	pop	%rbp\n"
-    "	pop	%rbx\n"
-    "	ret\n");
+asm(
+	".text\n"
+	".globl run_native\n"
+	"run_native:\n"
+	"push %rbx\n"
+	"push %rbp\n"
+	"push %r12\n"
+	"push %r13\n"
+	"mov %rdi, %r12\n"
+	"mov %rsi, %r13\n"
+	"mov 0(%r12), %rax\n"
+	"mov 8(%r12), %rcx\n"
+	"mov 16(%r12), %rdx\n"
+	"mov 24(%r12), %rbx\n"
+	"mov 32(%r12), %rsi\n"
+	"mov 40(%r12), %rdi\n"
+	"mov 48(%r12), %r8\n"
+	"mov 56(%r12), %r9\n"
+	"push 64(%r12)\n"
+	"popf\n"
+	"call *%r13\n"
+	"pushf\n"
+	"pop 64(%r12)\n"
+	"cld\n"
+	"mov %rax, 0(%r12)\n"
+	"mov %rcx, 8(%r12)\n"
+	"mov %rdx, 16(%r12)\n"
+	"mov %rbx, 24(%r12)\n"
+	"mov %rsi, 32(%r12)\n"
+	"mov %rdi, 40(%r12)\n"
+	"mov %r8, 48(%r12)\n"
+	"mov %r9, 56(%r12)\n"
+	"pop %r13\n"
+	"pop %r12\n"
+	"pop %rbp\n"
+	"pop %rbx\n"
+	"ret\n");
 
 static u8 *code;
 static u8 memory[MEMORY_BYTES] __aligned(16);
@@ -268,9 +269,11 @@ static void report(const char *name)
 
 static void run_test(const struct test *test)
 {
-	unsigned int i, j, flags;
+	/* Clear, set, and two mixtures. */
+	static const unsigned int flags[] = { 0, ALL_FLAGS, CF | ZF | AF, SF | OF | PF };
 	struct native before;
 	bool same = true;
+	unsigned int i, j;
 
 	memcpy(code, test->bytes, test->nr_bytes);
 	code[test->nr_bytes] = 0xc3;	/* ret */
@@ -278,14 +281,11 @@ static void run_test(const struct test *test)
 		for (j = 0; j < ARRAY_SIZE(values) * 4 && same; j++) {
 			u64 other = values[j / 4];
 
-			/* Clear, set, and the rest mixed. */
-			flags = (const unsigned int[]) { 0, ALL_FLAGS, CF | ZF | AF,
-							 SF | OF | PF }[j % 4];
 			before = (struct native) {
 				.rax = values[i], .rcx = other, .rdx = values[(i + j) % 31],
 				.rbx = other ^ values[i], .r8 = values[i], .r9 = other,
 				.rsi = (u64)memory + 128, .rdi = (u64)memory + 64,
-				.rflags = X86_EFLAGS_FIXED | X86_EFLAGS_IF | flags,
+				.rflags = X86_EFLAGS_FIXED | X86_EFLAGS_IF | flags[j % 4],
 			};
 			memset(memory, i + j, MEMORY_BYTES);
 			memcpy(memory + 128, &values[i], 8);

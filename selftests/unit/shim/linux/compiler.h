@@ -23,26 +23,28 @@
 #define __printf(a, b)		__attribute__((format(printf, a, b)))
 #define __always_unused		__attribute__((unused))
 #define __cold
-#ifndef __always_inline
-#define __always_inline		inline __attribute__((always_inline))
-#endif
 #define noinline		__attribute__((noinline))
 #define noinstr
 #define fallthrough		__attribute__((fallthrough))
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
-#define barrier()		__asm__ __volatile__("" : : : "memory")
+
+static inline void barrier(void)
+{
+	__asm__ __volatile__("" : : : "memory");
+}
 
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, value)	(*(volatile __typeof__(x) *)&(x) = (value))
 
-#define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
-#define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)
-#define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
-#define smp_mb__after_atomic()	smp_mb()
-#define smp_mb__before_atomic()	smp_mb()
+/* Unit tests have one thread; these only have to be there. */
+#define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST) /* shim */
+#define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE) /* shim */
+#define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE) /* shim */
+#define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE) /* shim */
+#define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE) /* shim */
+#define smp_mb__after_atomic()	smp_mb() /* shim */
+#define smp_mb__before_atomic()	smp_mb() /* shim */
 
 #define xchg(p, v)		__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
 #define cmpxchg(p, old, new) ({						\
