@@ -81,6 +81,7 @@ struct lodge_vm_clock {
  * @tsc_adjust: IA32_TSC_ADJUST
  * @tsc_khz: rate that user space was told or has set
  * @tsc_generation: see struct lodge_vm_clock; under its lock
+ * @is_stale: the state block does not have the offset yet
  * @nr_resumes: host resumes that the state block's offset takes into account
  * @last_host_tsc: host_tsc() when it last left a CPU
  * @last_cpu: which
@@ -93,6 +94,7 @@ struct lodge_vcpu_clock {
 	u64 tsc_adjust;
 	u32 tsc_khz;
 	u64 tsc_generation;
+	bool is_stale;
 	u32 nr_resumes;
 	u64 last_host_tsc;
 	int last_cpu;
@@ -246,11 +248,21 @@ void clock_vm_destroy(struct lodge_vm *vm)
 	vm->clock = NULL;
 }
 
-/* Give the offset to the backend, and the guest a line that fits. */
+/* Give the offset to the backend. */
+static void write_offset(struct lodge_vcpu *vcpu)
+{
+	struct lodge_vcpu_clock *clock = vcpu->clock;
+
+	/* First: clock_vcpu_load() may come in between and mark a newer one. */
+	WRITE_ONCE(clock->is_stale, false);
+	barrier();
+	lodge_regs_change(vcpu, LODGE_STATE_MSRS)->tsc_offset = READ_ONCE(clock->offset) + tsc_lost;
+}
+
+/* And the guest a line that fits. */
 static void publish_offset(struct lodge_vcpu *vcpu)
 {
-	lodge_regs_change(vcpu, LODGE_STATE_MSRS)->tsc_offset = vcpu->clock->offset + tsc_lost;
-	vcpu->clock->nr_resumes = nr_host_resumes;
+	write_offset(vcpu);
 	lodge_request_set(vcpu, LODGE_REQ_CLOCK);
 }
 
@@ -267,6 +279,7 @@ int clock_vcpu_create(struct lodge_vcpu *vcpu)
 	if (!clock)
 		return -ENOMEM;
 	clock->tsc_khz = host_tsc_khz();
+	clock->nr_resumes = nr_host_resumes;
 	clock->last_cpu = -1;
 	vcpu->clock = clock;
 	clock_set_tsc(vcpu, 0, true);
@@ -302,7 +315,8 @@ static void give_up_master(struct lodge_vm *vm)
  * clock_vcpu_load() - the vCPU has come to a CPU
  * @vcpu: loaded vCPU
  *
- * Preemption off.
+ * Preemption off. Called between any two instructions of the vCPU's thread, so the state
+ * block is left to clock_update_guest(), which comes before the next entry.
  */
 void clock_vcpu_load(struct lodge_vcpu *vcpu)
 {
@@ -310,8 +324,11 @@ void clock_vcpu_load(struct lodge_vcpu *vcpu)
 	bool has_moved = clock->last_cpu != vcpu->cpu;
 	u64 now;
 
-	if (unlikely(clock->nr_resumes != nr_host_resumes))
-		publish_offset(vcpu);
+	if (unlikely(clock->nr_resumes != nr_host_resumes)) {
+		clock->nr_resumes = nr_host_resumes;
+		clock->is_stale = true;
+		lodge_request_set(vcpu, LODGE_REQ_CLOCK);
+	}
 	if (host_tsc_is_stable())
 		return;
 
@@ -322,7 +339,7 @@ void clock_vcpu_load(struct lodge_vcpu *vcpu)
 	now = host_tsc();
 	if (has_moved && now < clock->last_host_tsc) {
 		WRITE_ONCE(clock->offset, clock->offset + (clock->last_host_tsc - now));
-		publish_offset(vcpu);
+		clock->is_stale = true;
 	}
 	if (has_moved || ticks_to_ns(now - clock->drawn_at_tsc) > CLOCK_REFRESH_NS)
 		lodge_request_set(vcpu, LODGE_REQ_CLOCK);
@@ -368,7 +385,7 @@ static void draw_line(struct lodge_vcpu *vcpu, struct pvclock_vcpu_time_info *li
 }
 
 /**
- * clock_update_guest() - write the vCPU's line of the paravirtual clock
+ * clock_update_guest() - bring the TSC offset and the vCPU's line up to date
  * @vcpu: loaded vCPU, upon LODGE_REQ_CLOCK
  *
  * The guest, on any of its vCPUs, may read at the same time: it discards what it read
@@ -381,6 +398,9 @@ void clock_update_guest(struct lodge_vcpu *vcpu)
 	gpa_t gpa = clock->system_time & ~CLOCK_MSR_ENABLED;
 	struct pvclock_vcpu_time_info line, old;
 	struct lodge_vm *vm = vcpu->vm;
+
+	if (unlikely(READ_ONCE(clock->is_stale)))
+		write_offset(vcpu);
 
 	if (!(clock->system_time & CLOCK_MSR_ENABLED))
 		return;
@@ -600,7 +620,10 @@ void clock_set_tsc_adjust(struct lodge_vcpu *vcpu, u64 adjust, bool from_user)
 	struct lodge_vcpu_clock *clock = vcpu->clock;
 
 	if (!from_user) {
+		/* Against clock_vcpu_load(), which may change it too. */
+		preempt_disable();
 		WRITE_ONCE(clock->offset, clock->offset + (adjust - clock->tsc_adjust));
+		preempt_enable();
 		publish_offset(vcpu);
 	}
 	clock->tsc_adjust = adjust;

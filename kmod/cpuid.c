@@ -458,7 +458,7 @@ static void add_leaf(u32 function)
 		/* A cache list ends with the first entry of type 0, which is part of it. */
 		if (passed && passed->is_cache_list && (entry->eax & 0x1f))
 			continue;
-		if (function == 0x7 && index < entry->eax)
+		if (function == 0x7 && !index && entry->eax)
 			continue;
 		return;
 	}
