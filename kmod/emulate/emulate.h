@@ -40,8 +40,8 @@ enum lodge_cpu_mode {
 	LODGE_MODE_64,
 };
 
-/**
- * enum lodge_op - what an instruction does
+/*
+ * What an instruction does.
  *
  * The ones below LODGE_OP_FIRST_EXTERN may be carried out by emulate_exec()
  * (the others are EMULATE_UNKNOWN to it): those behind exist for their length

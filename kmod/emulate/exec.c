@@ -166,29 +166,60 @@ enum emulate_result emulate_linear_address(struct emulate_ctxt *ctxt, gva_t *lin
 	return emulate_operand_linear(ctxt, 1, EMULATE_ADDRESS, linear);
 }
 
+/**
+ * emulate_is_protected() - whether segments have rights and are loaded from descriptors
+ * @ctxt: the emulation
+ *
+ * Return: true in protected and long mode, false in real and virtual-8086 mode.
+ */
 bool emulate_is_protected(const struct emulate_ctxt *ctxt)
 {
 	return (ctxt->state->cr0 & X86_CR0_PE) && !emulate_is_v86(ctxt);
 }
 
-/* Long mode ignores RFLAGS.VM. */
+/**
+ * emulate_is_v86() - whether the guest is in virtual-8086 mode
+ * @ctxt: the emulation
+ *
+ * Return: the answer; never in long mode, which ignores RFLAGS.VM.
+ */
 bool emulate_is_v86(const struct emulate_ctxt *ctxt)
 {
 	return (ctxt->state->rflags & X86_EFLAGS_VM) && (ctxt->state->cr0 & X86_CR0_PE) &&
 	       !(ctxt->state->efer & EFER_LMA);
 }
 
+/**
+ * emulate_iopl() - the privilege level that ports and the interrupt flag need
+ * @ctxt: the emulation
+ *
+ * Return: 0 to 3.
+ */
 unsigned int emulate_iopl(const struct emulate_ctxt *ctxt)
 {
 	return (ctxt->state->rflags & X86_EFLAGS_IOPL) >> X86_EFLAGS_IOPL_BIT;
 }
 
+/**
+ * emulate_gpr_read() - the low part of a general register
+ * @ctxt: the emulation
+ * @reg: enum lodge_gpr
+ * @size: in bytes
+ *
+ * Return: its value, zero extended.
+ */
 u64 emulate_gpr_read(const struct emulate_ctxt *ctxt, u8 reg, unsigned int size)
 {
 	return ctxt->state->gprs[reg] & emulate_size_mask(size);
 }
 
-/* A 4-byte result clears the upper half, shorter ones leave the rest alone. */
+/**
+ * emulate_gpr_write() - write a general register as an instruction does
+ * @ctxt: the emulation
+ * @reg: enum lodge_gpr
+ * @size: in bytes; 4 clear the upper half, 1 and 2 leave the rest alone
+ * @value: only its low @size bytes count
+ */
 void emulate_gpr_write(struct emulate_ctxt *ctxt, u8 reg, unsigned int size, u64 value)
 {
 	u64 mask = emulate_size_mask(size);
@@ -200,7 +231,12 @@ void emulate_gpr_write(struct emulate_ctxt *ctxt, u8 reg, unsigned int size, u64
 		*gpr = value & mask;
 }
 
-/* Offset of the memory operand within its segment. */
+/**
+ * emulate_effective_address() - offset of the memory operand within its segment
+ * @ctxt: the emulation
+ *
+ * Return: the offset, cut to the address size.
+ */
 u64 emulate_effective_address(const struct emulate_ctxt *ctxt)
 {
 	const struct lodge_insn *insn = &ctxt->insn;
@@ -289,7 +325,15 @@ enum emulate_result emulate_linearize(struct emulate_ctxt *ctxt, u8 seg, u64 off
 	return emulate_raise(ctxt, seg == LODGE_SEG_SS ? LODGE_VECTOR_SS : LODGE_VECTOR_GP, 0);
 }
 
-/* Guest and host are both little-endian: the low bytes of a u64 are the number. */
+/**
+ * emulate_mem_read() - read a number from guest memory
+ * @ctxt: the emulation
+ * @linear: from emulate_linearize()
+ * @value: result, zero extended: guest and host are both little-endian
+ * @size: 1, 2, 4 or 8
+ *
+ * Return: the owner's answer.
+ */
 enum emulate_result emulate_mem_read(struct emulate_ctxt *ctxt, gva_t linear, u64 *value,
 				     unsigned int size)
 {
@@ -301,12 +345,30 @@ enum emulate_result emulate_mem_read(struct emulate_ctxt *ctxt, gva_t linear, u6
 	return ret;
 }
 
+/**
+ * emulate_mem_write() - write a number to guest memory
+ * @ctxt: the emulation
+ * @linear: from emulate_linearize()
+ * @value: only its low @size bytes count
+ * @size: 1, 2, 4 or 8
+ *
+ * Return: the owner's answer.
+ */
 enum emulate_result emulate_mem_write(struct emulate_ctxt *ctxt, gva_t linear, u64 value,
 				      unsigned int size)
 {
 	return ctxt->ops->write(ctxt, linear, &value, size);
 }
 
+/**
+ * emulate_operand_linear() - linear address of the memory operand
+ * @ctxt: the emulation
+ * @size: of the access
+ * @access: what it is for
+ * @linear: result
+ *
+ * Return: as emulate_linearize().
+ */
 enum emulate_result emulate_operand_linear(struct emulate_ctxt *ctxt, unsigned int size,
 					   enum emulate_access access, gva_t *linear)
 {
@@ -314,6 +376,17 @@ enum emulate_result emulate_operand_linear(struct emulate_ctxt *ctxt, unsigned i
 				 size, access, linear);
 }
 
+/**
+ * emulate_operand_read() - the value of an operand that is a number
+ * @ctxt: the emulation
+ * @operand: any but XMM, control and debug registers
+ * @value: result, zero extended
+ *
+ * Only operands in memory can fail: handlers need not check others.
+ *
+ * Return: EMULATE_DONE; what the memory access ended with; EMULATE_UNKNOWN for
+ * operands that are no numbers of up to 8 bytes.
+ */
 enum emulate_result emulate_operand_read(struct emulate_ctxt *ctxt,
 					 const struct lodge_operand *operand, u64 *value)
 {
@@ -349,6 +422,17 @@ enum emulate_result emulate_operand_read(struct emulate_ctxt *ctxt,
 	}
 }
 
+/**
+ * emulate_operand_write() - write a general register or memory
+ * @ctxt: the emulation
+ * @operand: where to
+ * @value: only the low bytes that the operand has count
+ *
+ * Only operands in memory can fail: handlers need not check others.
+ *
+ * Return: EMULATE_DONE; what the memory access ended with; EMULATE_UNKNOWN for
+ * other operands.
+ */
 enum emulate_result emulate_operand_write(struct emulate_ctxt *ctxt,
 					  const struct lodge_operand *operand, u64 value)
 {
@@ -373,11 +457,16 @@ enum emulate_result emulate_operand_write(struct emulate_ctxt *ctxt,
 	}
 }
 
-/*
- * The instruction is done: step over it. Outside 64-bit mode the instruction
- * pointer has 32 bits even in 16-bit code; running past 0xffff is for the code
- * segment's limit to catch, at the next fetch. RF suppresses breakpoints for one
- * instruction only (AMD APM volume 2, "Debug and Performance Resources").
+/**
+ * emulate_complete() - the instruction is done: step over it
+ * @ctxt: the emulation
+ *
+ * Outside 64-bit mode the instruction pointer has 32 bits even in 16-bit code;
+ * running past 0xffff is for the code segment's limit to catch, at the next fetch.
+ * RF suppresses breakpoints for one instruction only (AMD APM volume 2, "Debug and
+ * Performance Resources").
+ *
+ * Return: EMULATE_DONE.
  */
 enum emulate_result emulate_complete(struct emulate_ctxt *ctxt)
 {
@@ -390,7 +479,13 @@ enum emulate_result emulate_complete(struct emulate_ctxt *ctxt)
 	return EMULATE_DONE;
 }
 
-/* The sixteen conditions of Jcc, SETcc and CMOVcc; odd ones are negated. */
+/**
+ * emulate_condition() - one of the sixteen conditions of Jcc, SETcc and CMOVcc
+ * @rflags: the flags
+ * @condition: low four bits of the opcode, more are ignored; odd ones are negated
+ *
+ * Return: whether it is met.
+ */
 bool emulate_condition(u64 rflags, u8 condition)
 {
 	bool sign_differs = !!(rflags & X86_EFLAGS_SF) != !!(rflags & X86_EFLAGS_OF);

@@ -76,6 +76,12 @@ u64 emulate_alu(enum lodge_op op, struct emulate_alu *alu);
 bool emulate_divide(struct emulate_alu *alu, bool is_signed, u64 *low, u64 *high);
 void emulate_multiply(struct emulate_alu *alu, bool is_signed, u64 *low, u64 *high);
 
+/*
+ * Handlers, one prototype for each row of the table in exec.c. Each carries out
+ * ctxt->insn, whose operation is one of its row, and returns what emulate_exec()
+ * returns: see enum emulate_result. The context is that of the owner's callbacks.
+ */
+
 /* exec_alu.c */
 enum emulate_result emulate_exec_modify(struct emulate_ctxt *ctxt);
 enum emulate_result emulate_exec_compare(struct emulate_ctxt *ctxt);
