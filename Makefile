@@ -19,7 +19,7 @@ need-build:
 	@KDIR='$(KDIR)' $(TOOLS)/packages need build
 
 module: need-build
-	$(KBUILD) modules
+	+$(KBUILD) modules
 
 launcher: need-build
 	$(MAKE) -C userspace-launcher
@@ -29,10 +29,10 @@ tests: need-build
 
 # One object, to see its warnings: make kmod/svm/run.o W=1
 kmod/%.o: need-build
-	$(KBUILD) $*.o
+	+$(KBUILD) $*.o
 
 install: all
-	$(KBUILD) modules_install CONFIG_MODULE_SIG_ALL= INSTALL_MOD_DIR=extra $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR))
+	+$(KBUILD) modules_install CONFIG_MODULE_SIG_ALL= INSTALL_MOD_DIR=extra $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR))
 	install -D -m 0755 userspace-launcher/lodge $(DESTDIR)$(PREFIX)/bin/lodge
 	install -D -m 0644 kmod/60-lodge.rules $(DESTDIR)$(UDEV_RULES_DIR)/60-lodge.rules
 	$(if $(DESTDIR),,$(TOOLS)/settle)
@@ -43,7 +43,7 @@ uninstall:
 	$(if $(DESTDIR),,$(TOOLS)/settle)
 
 clean:
-	$(if $(KDIR),$(KBUILD) clean,@echo "no kernel headers: kmod/ left as it is")
+	+$(if $(KDIR),$(KBUILD) clean,@echo "no kernel headers: kmod/ left as it is")
 	$(MAKE) -C userspace-launcher clean
 	$(MAKE) -C selftests clean
 
