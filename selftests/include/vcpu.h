@@ -48,6 +48,10 @@ void vcpu_set_flat_mode(struct vcpu *vcpu, uint64_t gpa);
 /* Give the vCPU the supported CPUID with its own APIC id. */
 void vcpu_set_supported_cpuid(struct vcpu *vcpu);
 
+/* The same with one more bit set. */
+void vcpu_set_cpuid_bit(struct vcpu *vcpu, uint32_t function, uint32_t index,
+			enum cpuid_register reg, unsigned int bit);
+
 struct kvm_regs vcpu_regs(struct vcpu *vcpu);
 void vcpu_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs);
 struct kvm_sregs vcpu_sregs(struct vcpu *vcpu);

@@ -124,7 +124,8 @@ void vcpu_destroy(struct vcpu *vcpu)
 	free(vcpu);
 }
 
-void vcpu_set_supported_cpuid(struct vcpu *vcpu)
+/* The supported CPUID with the vCPU's APIC id in it; the caller frees it. */
+static struct kvm_cpuid2 *make_cpuid(struct vcpu *vcpu)
 {
 	const struct kvm_cpuid2 *supported = node_supported_cpuid();
 	size_t bytes = sizeof(*supported) + supported->nent * sizeof(supported->entries[0]);
@@ -141,6 +142,26 @@ void vcpu_set_supported_cpuid(struct vcpu *vcpu)
 		else if (entry->function == 0xb)
 			entry->edx = vcpu->id;
 	}
+	return cpuid;
+}
+
+void vcpu_set_supported_cpuid(struct vcpu *vcpu)
+{
+	struct kvm_cpuid2 *cpuid = make_cpuid(vcpu);
+
+	vcpu_ioctl(vcpu, KVM_SET_CPUID2, cpuid);
+	free(cpuid);
+}
+
+void vcpu_set_cpuid_bit(struct vcpu *vcpu, uint32_t function, uint32_t index,
+			enum cpuid_register reg, unsigned int bit)
+{
+	struct kvm_cpuid2 *cpuid = make_cpuid(vcpu);
+	struct kvm_cpuid_entry2 *entry = cpuid_find(cpuid, function, index);
+
+	TEST_ASSERT(entry, "leaf %#x.%u", function, index);
+	/* EAX to EDX lie side by side. */
+	(&entry->eax)[reg] |= 1u << bit;
 	vcpu_ioctl(vcpu, KVM_SET_CPUID2, cpuid);
 	free(cpuid);
 }
