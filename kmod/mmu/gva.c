@@ -151,9 +151,13 @@ static u64 reserved_bits(const struct walk *walk, u64 entry, int level)
 		reserved |= _PAGE_NX;
 	if (walk->levels == 3)
 		reserved |= GENMASK_ULL(62, 52);
+	/*
+	 * The four PAE pointers were checked when CR3 was loaded, and a CPU that goes by
+	 * what it loaded then does not look again; an emulated one sets accessed there.
+	 */
 	if (is_pae_pointer(walk, level))
-		reserved |= _PAGE_NX | GENMASK_ULL(8, 5) | GENMASK_ULL(2, 1);
-	else if (level >= 4)
+		return 0;
+	if (level >= 4)
 		reserved |= _PAGE_PSE;
 	else if (level > 1 && is_leaf(walk, entry, level))
 		reserved |= GENMASK_ULL(offset_bits(walk, level) - 1, 13);
