@@ -250,6 +250,8 @@ static void bad_arguments(void)
 /* KVM_IRQ_LINE_STATUS says what became of the interrupt. */
 static void guest_status(void)
 {
+	outb(0x21, 0xff);
+	outb(0xa1, 0xff);
 	guest_setup(VECTOR);
 	GUEST_SYNC(1);
 	sti_nop_cli();
@@ -265,14 +267,16 @@ static void line_status(void)
 	REQUIRE_CAP(KVM_CAP_IRQ_INJECT_STATUS);
 	vcpu_run_sync(vcpu, 1);
 	vm_ioctl(vm, KVM_IRQ_LINE_STATUS, &line);
-	/* One for each chip that the GSI is routed to. */
-	ASSERT_GE((int)line.status, 1);
-	line.level = 0;
-	vm_ioctl(vm, KVM_IRQ_LINE_STATUS, &line);
-	/* Merged with the one not taken yet. */
-	line.level = 1;
+	/* The PIC is masked: the IOAPIC alone. */
+	ASSERT_EQ((int)line.status, 1);
+	/* No new edge. The status came in the place of the number. */
+	line.irq = PIN;
 	vm_ioctl(vm, KVM_IRQ_LINE_STATUS, &line);
 	ASSERT_EQ((int)line.status, 0);
+	/* Nobody takes it: negative. */
+	line.irq = PIN + 1;
+	vm_ioctl(vm, KVM_IRQ_LINE_STATUS, &line);
+	ASSERT_LE((int)line.status, -1);
 	vcpu_run_done(vcpu);
 	vm_destroy(vm);
 }

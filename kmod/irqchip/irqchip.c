@@ -68,7 +68,10 @@ int irqchip_create(struct lodge_vm *vm)
 	ret = register_devices(vm, irqchip);
 	if (ret)
 		goto destroy_routing;
-	/* Without vCPUs nobody has reached a device before this. */
+	/*
+	 * Without vCPUs nobody has reached a device before this. Pairs with the acquires
+	 * of ioctls that do not hold vm->lock.
+	 */
 	smp_store_release(&vm->irqchip, irqchip);
 	return 0;
 
@@ -164,7 +167,8 @@ int irqchip_send_msi(struct lodge_vm *vm, const struct kvm_msi *msi)
 {
 	struct lapic_message message;
 
-	if (msi->flags)
+	/* Pairs with the release in irqchip_create(). */
+	if (msi->flags || !smp_load_acquire(&vm->irqchip))
 		return -EINVAL;
 	routing_msi_message(msi->address_lo, msi->data, &message);
 	return apic_bus_send(vm, NULL, &message);

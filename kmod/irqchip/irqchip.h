@@ -90,12 +90,12 @@ int irqchip_set_line(struct lodge_vm *vm, enum irqchip_source source, u32 gsi, i
 
 /**
  * irqchip_send_msi() - KVM_SIGNAL_MSI
- * @vm: VM with irqchip
+ * @vm: VM
  * @msi: address and data; flags must be 0
  *
  * Any context.
  *
- * Return: how many LAPICs took it, -EINVAL for flags.
+ * Return: how many LAPICs took it, -EINVAL for flags or without an irqchip.
  */
 int irqchip_send_msi(struct lodge_vm *vm, const struct kvm_msi *msi);
 
@@ -133,15 +133,15 @@ int irqchip_accept(struct lodge_vcpu *vcpu);
 
 /**
  * routing_set() - KVM_SET_GSI_ROUTING: replace the whole table
- * @vm: VM with irqchip
+ * @vm: VM
  * @entries: kernel copy of the entries
  * @nr: how many, at most IRQCHIP_MAX_GSIS
  * @flags: must be 0
  *
  * Process context; takes vm->irq_lock; waits for SRCU readers.
  *
- * Return: 0; -EINVAL for a bad entry, flag or number (nothing is changed then);
- * -ENOMEM.
+ * Return: 0; -EINVAL for a bad entry, flag or number (nothing is changed then), or
+ * without an irqchip; -ENOMEM.
  */
 int routing_set(struct lodge_vm *vm, const struct kvm_irq_routing_entry *entries,
 		u32 nr, u32 flags);

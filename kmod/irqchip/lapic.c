@@ -271,10 +271,11 @@ static bool is_allowed(const struct lapic *lapic, u32 offset, u8 xapic, u8 x2api
 	return register_access[index] & (is_x2apic(lapic) ? x2apic : xapic);
 }
 
-/* An access to nothing is an error that the ESR shows, in xAPIC mode (else #GP). */
-static int illegal_register(struct lapic *lapic, struct lapic_effect *effect)
+/* A refused write: in xAPIC mode one to a reserved register is an error for the ESR. */
+static int refuse_write(struct lapic *lapic, u32 offset, struct lapic_effect *effect)
 {
-	if (!is_x2apic(lapic) && !test_and_set_bit(ilog2(APIC_ESR_ILLREGA), &lapic->errors))
+	if (!is_x2apic(lapic) && !is_allowed(lapic, offset, XR | XW, 0) &&
+	    !test_and_set_bit(ilog2(APIC_ESR_ILLREGA), &lapic->errors))
 		effect->what |= LAPIC_EFFECT_ERROR;
 	return -EINVAL;
 }
@@ -456,7 +457,7 @@ int lapic_register_write(struct lapic *lapic, u32 offset, u32 value,
 			 struct lapic_effect *effect)
 {
 	if (!is_allowed(lapic, offset, XW, W2))
-		return illegal_register(lapic, effect);
+		return refuse_write(lapic, offset, effect);
 
 	switch (offset) {
 	case APIC_ID:

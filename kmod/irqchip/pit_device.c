@@ -32,6 +32,13 @@
 /* As for LAPIC timers: what a guest may ask of the host without exiting. */
 #define MIN_PERIOD_NS		200000
 
+/*
+ * A guest may take the tick away from under the controller (new vector, reset of the
+ * LAPIC) so that its EOI is never seen here: after this time without one the line is
+ * pulsed all the same.
+ */
+#define EOI_PATIENCE_NS		NSEC_PER_SEC
+
 /**
  * struct pit_device - the PIT of a VM
  * @lock: IRQ-safe; protects the model and the rest up to @timer; outside of all
@@ -149,6 +156,9 @@ static enum hrtimer_restart pit_timer_callback(struct hrtimer *timer)
 		ticks--;
 	}
 	device->missed = min_t(u64, device->missed + ticks, U32_MAX);
+	/* A pulse too many merges with the one that waits; a lost one is made up for. */
+	if (device->missed * device->period_ns >= EOI_PATIENCE_NS)
+		inject = true;
 unlock:
 	raw_spin_unlock_irqrestore(&device->lock, flags);
 	if (inject)

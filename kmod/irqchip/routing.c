@@ -228,8 +228,11 @@ int routing_set(struct lodge_vm *vm, const struct kvm_irq_routing_entry *entries
 		u32 nr, u32 flags)
 {
 	struct lodge_irq_routing *table, *old;
+	struct lodge_irqchip *irqchip;
 
-	if (flags)
+	/* Pairs with the release in irqchip_create(). */
+	irqchip = smp_load_acquire(&vm->irqchip);
+	if (flags || !irqchip)
 		return -EINVAL;
 	table = routing_build(entries, nr);
 	if (IS_ERR(table))
@@ -237,7 +240,7 @@ int routing_set(struct lodge_vm *vm, const struct kvm_irq_routing_entry *entries
 
 	mutex_lock(&vm->irq_lock);
 	old = vm->routing;
-	publish_locked(vm, vm->irqchip, table);
+	publish_locked(vm, irqchip, table);
 	mutex_unlock(&vm->irq_lock);
 
 	synchronize_srcu_expedited(&vm->srcu);
