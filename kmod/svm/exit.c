@@ -164,14 +164,21 @@ static void fill_cr_access(const struct vmcb_control_area *control, struct lodge
 	exit->cr.lmsw_source = 0;
 }
 
-static void fill_dr_access(const struct vmcb_control_area *control, struct lodge_exit *exit)
+static void fill_dr_access(struct lodge_vcpu *vcpu, struct lodge_exit *exit)
 {
+	const struct vmcb_control_area *control = &vcpu->svm->vmcb->control;
 	u32 code = control->exit_code;
 
 	exit->dr.dr = code & 0xf;
 	exit->dr.is_write = code >= SVM_EXIT_WRITE_DR0;
 	exit->dr.gpr = control->exit_info_1 & SVM_EXITINFO_REG_MASK;
 	exit->dr.has_operands = svm_caps.has_decode_assists;
+
+	/* Nobody but the guest is interested: it may do this itself. */
+	if (!(vcpu->intercept_policy & LODGE_INTERCEPT_DR)) {
+		exit->reason = LODGE_EXIT_NONE;
+		svm_give_debug(vcpu);
+	}
 }
 
 static void fill_io(const struct vmcb *vmcb, struct lodge_exit *exit)
@@ -297,7 +304,7 @@ void svm_exit_decode(struct lodge_vcpu *vcpu, struct lodge_exit *exit, u32 injec
 		fill_cr_access(control, exit);
 		break;
 	case DETAIL_DR:
-		fill_dr_access(control, exit);
+		fill_dr_access(vcpu, exit);
 		break;
 	case DETAIL_EXCEPTION:
 		fill_exception(svm, exit);

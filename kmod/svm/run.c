@@ -90,7 +90,7 @@ static void prepare(struct lodge_vcpu *vcpu)
 		svm_tlb_new_asid(svm);
 	if (unlikely(host_ldt_may_change()))
 		svm_save_host(svm->cpu);
-	if (unlikely(save->dr7 & DR7_ENABLED))
+	if (unlikely((save->dr7 & DR7_ENABLED) || svm->owns_debug))
 		load_guest_breakpoints(vcpu);
 	/* On such CPUs a division leaves its result where the guest can find it. */
 	if (static_cpu_has_bug(X86_BUG_DIV0))
@@ -130,6 +130,8 @@ void svm_run(struct lodge_vcpu *vcpu, struct lodge_exit *exit)
 
 	if (unlikely(svm_caps.has_ssbd_by_host))
 		x86_spec_ctrl_restore_host(state->virt_spec_ctrl);
+	if (unlikely(svm->owns_debug))
+		svm_take_debug(vcpu);
 	restore_host_debug(vmcb);
 
 	vmcb->control.event_inj = 0;

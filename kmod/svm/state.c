@@ -169,7 +169,7 @@ static void write_control(struct lodge_vcpu *vcpu)
 	vmcb_intercept(vmcb, INTERCEPT_CR0_WRITE, svm->cr0_hidden);
 }
 
-/* DR0-3 are only ever changed by common code: vcpu->state has them. */
+/* DR0-3 are in vcpu->state whenever the guest does not run. */
 static void read_debug(struct lodge_vcpu *vcpu)
 {
 	struct vmcb_save_area *save = &vcpu->svm->vmcb->save;

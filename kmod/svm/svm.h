@@ -90,6 +90,7 @@ enum svm_nmi_state {
  * @has_stepped: the exit is the #DB of that step
  * @keeps_dr6: the guest's DR6 is in vcpu->state, the VMCB's is ours: while guest
  *             debugging is on, the cause of a #DB is read from a clean DR6
+ * @owns_debug: the guest accesses DR0-7 without exits, in the next run only
  * @iret_rip: where the IRET of SVM_NMI_IN_IRET stands
  * @step_rflags: the guest's RFLAGS while @is_stepping
  * @step_dr6: the guest's DR6 while @is_stepping
@@ -109,6 +110,7 @@ struct svm_vcpu {
 	bool is_stepping;
 	bool has_stepped;
 	bool keeps_dr6;
+	bool owns_debug;
 	u64 iret_rip;
 	u64 step_rflags;
 	u64 step_dr6;
@@ -127,6 +129,8 @@ void svm_vcpu_destroy(struct lodge_vcpu *vcpu);
 void svm_vcpu_load(struct lodge_vcpu *vcpu, int cpu);
 void svm_vcpu_put(struct lodge_vcpu *vcpu);
 void svm_update_intercepts(struct lodge_vcpu *vcpu);
+void svm_give_debug(struct lodge_vcpu *vcpu);
+void svm_take_debug(struct lodge_vcpu *vcpu);
 
 /* state.c */
 void svm_state_read(struct lodge_vcpu *vcpu, u32 blocks);

@@ -6,6 +6,7 @@
 #include <linux/atomic.h>
 #include <linux/slab.h>
 
+#include <asm/debugreg.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
 
@@ -31,7 +32,7 @@ struct intercept_rule {
  * POPF, INTn, the other exceptions.
  *
  * Not fixed, and so not here: IRET, VINTR and writes of CR8 (inject.c), full
- * intercepts of CR0 (state.c), MSRs one by one (msr.c).
+ * intercepts of CR0 (state.c), MSRs one by one (msr.c), debug registers (below).
  */
 static const struct intercept_rule intercept_rules[] = {
 	/* The host's own events: the host must get them. */
@@ -56,28 +57,6 @@ static const struct intercept_rule intercept_rules[] = {
 	/* Writes of CR0 that change more than TS and MP, and of CR4: may be refused. */
 	{ INTERCEPT_SELECTIVE_CR0 },
 	{ INTERCEPT_CR4_WRITE },
-	/*
-	 * DR0-3 are not switched by VMRUN: they are loaded while DR7 enables one, so
-	 * a write of DR7 must be seen, too. DR5 is DR7's other name. DR6 is in the
-	 * VMCB; it and reads of DR7 exit only for guest debugging.
-	 */
-	{ INTERCEPT_DR0_READ },
-	{ INTERCEPT_DR1_READ },
-	{ INTERCEPT_DR2_READ },
-	{ INTERCEPT_DR3_READ },
-	{ INTERCEPT_DR0_WRITE },
-	{ INTERCEPT_DR1_WRITE },
-	{ INTERCEPT_DR2_WRITE },
-	{ INTERCEPT_DR3_WRITE },
-	{ INTERCEPT_DR5_WRITE },
-	{ INTERCEPT_DR7_WRITE },
-	{ INTERCEPT_DR4_READ,	LODGE_INTERCEPT_DR },
-	{ INTERCEPT_DR5_READ,	LODGE_INTERCEPT_DR },
-	{ INTERCEPT_DR6_READ,	LODGE_INTERCEPT_DR },
-	{ INTERCEPT_DR7_READ,	LODGE_INTERCEPT_DR },
-	{ INTERCEPT_DR4_WRITE,	LODGE_INTERCEPT_DR },
-	{ INTERCEPT_DR6_WRITE,	LODGE_INTERCEPT_DR },
-
 	/* All ports and all MSRs but those of msr.c are lodge's or user space's. */
 	{ INTERCEPT_IOIO_PROT },
 	{ INTERCEPT_MSR_PROT },
@@ -117,6 +96,62 @@ static const struct intercept_rule intercept_rules[] = {
 	{ INTERCEPT_MCOMMIT },
 	{ INTERCEPT_TLBSYNC },
 };
+
+/* DR0-7, reads in the lower and writes in the upper half of the intercept word. */
+#define ALL_DEBUG_ACCESS	GENMASK(7, 0)
+#define DR6_ACCESS		(BIT(4) | BIT(6))	/* DR4 is its other name */
+
+/*
+ * VMRUN switches DR6 and DR7 but not DR0-3, which few guests ever touch:
+ *
+ *   guest debugging    | guest touched | what exits
+ *   (policy)           | them          |
+ *   yes                | -             | all: they belong to user space
+ *   no                 | no            | all but DR6, which the VMCB holds; the first access
+ *                      |               | hands all of them over (svm_give_debug())
+ *   no                 | just now      | none, until the next exit
+ */
+static void intercept_debug(struct lodge_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = vcpu->svm;
+	u32 *word = &svm->vmcb->control.intercepts[INTERCEPT_DR];
+	u32 access = ALL_DEBUG_ACCESS;
+
+	if (!(vcpu->intercept_policy & LODGE_INTERCEPT_DR))
+		access = svm->owns_debug ? 0 : ALL_DEBUG_ACCESS & ~DR6_ACCESS;
+	*word = access | access << 16;
+	vmcb_set_dirty(svm->vmcb, SVM_CLEAN_INTERCEPTS);
+}
+
+/**
+ * svm_give_debug() - let the guest have the debug registers in the next run
+ * @vcpu: loaded vCPU, just exited for an access
+ *
+ * The access is executed again and does not exit.
+ */
+void svm_give_debug(struct lodge_vcpu *vcpu)
+{
+	vcpu->svm->owns_debug = true;
+	intercept_debug(vcpu);
+}
+
+/**
+ * svm_take_debug() - after the run: note DR0-3, the host may need the registers
+ * @vcpu: loaded vCPU, IRQs off; the guest owned them
+ *
+ * DR7 is off since the exit: none of the guest's breakpoints can hit here.
+ */
+void svm_take_debug(struct lodge_vcpu *vcpu)
+{
+	u64 *dr = vcpu->state.dr;
+
+	get_debugreg(dr[0], 0);
+	get_debugreg(dr[1], 1);
+	get_debugreg(dr[2], 2);
+	get_debugreg(dr[3], 3);
+	vcpu->svm->owns_debug = false;
+	intercept_debug(vcpu);
+}
 
 /*
  * While DR6 exits, the VMCB's is kept at its reset value, so that what a #DB put
@@ -158,6 +193,9 @@ void svm_update_intercepts(struct lodge_vcpu *vcpu)
 			       !rule->policy || (rule->policy & vcpu->intercept_policy));
 	}
 	choose_dr6(vcpu);
+	if (vcpu->intercept_policy & LODGE_INTERCEPT_DR)
+		vcpu->svm->owns_debug = false;
+	intercept_debug(vcpu);
 
 	vmcb->control.msrpm_base_pa = svm_msrpm_pa(vcpu->intercept_policy);
 	vmcb_set_dirty(vmcb, SVM_CLEAN_PERMISSIONS);
