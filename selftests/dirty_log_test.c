@@ -114,7 +114,7 @@ static void guest_pages(void)
 	GUEST_SYNC(6);
 }
 
-static void pages(void)
+static void reported_pages(void)
 {
 	struct vm *vm = vm_create();
 	struct vcpu *vcpu = vcpu_add(vm, 0, guest_pages);
@@ -228,7 +228,7 @@ static void copy_of_a_running_guest(void)
 
 static const struct test_case cases[] = {
 	{ "bad_arguments", bad_arguments },
-	{ "pages", pages },
+	{ "reported_pages", reported_pages },
 	{ "copy_of_a_running_guest", copy_of_a_running_guest },
 };
 
