@@ -48,7 +48,8 @@ static int fetch_and_decode(struct lodge_vcpu *vcpu, struct emulate_ctxt *ctxt)
 {
 	gva_t linear = fetch_address(ctxt->state, ctxt->mode);
 	u8 bytes[LODGE_INSN_MAX];
-	unsigned int first = min_t(unsigned int, LODGE_INSN_MAX, PAGE_SIZE - offset_in_page(linear));
+	unsigned int first = min_t(unsigned int, LODGE_INSN_MAX,
+				   PAGE_SIZE - offset_in_page(linear));
 	int ret;
 
 	ret = fetch(vcpu, linear, bytes, first);

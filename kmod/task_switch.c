@@ -194,7 +194,8 @@ static int check_target(struct task_switch *task)
 	type = descriptor_type(task->descriptor);
 	dpl = task->descriptor >> 45 & 3;
 	/* A gate's own DPL was checked by the CPU. */
-	if ((exit->task.cause == LODGE_TASK_SWITCH_CALL || exit->task.cause == LODGE_TASK_SWITCH_JMP) &&
+	if ((exit->task.cause == LODGE_TASK_SWITCH_CALL ||
+	     exit->task.cause == LODGE_TASK_SWITCH_JMP) &&
 	    ((task->selector & SELECTOR_RPL) > dpl || lodge_cpl(task->vcpu) > dpl))
 		return raise(task->vcpu, LODGE_VECTOR_GP, task->selector);
 	/* A system descriptor of type 1, 3, 9 or 11; busy is what only IRET wants. */
@@ -398,7 +399,8 @@ static void load_v86_segments(struct task_switch *task)
 	u16 selector;
 
 	for (i = LODGE_SEG_ES; i <= LODGE_SEG_GS; i++) {
-		selector = get_field(task->tss, task->layout->segs + i * task->layout->seg_stride, 2);
+		selector = get_field(task->tss,
+				     task->layout->segs + i * task->layout->seg_stride, 2);
 		segs[i] = (struct lodge_segment) {
 			.base = selector << 4,
 			.limit = 0xffff,
@@ -430,7 +432,8 @@ static int load_segments(struct task_switch *task)
 	for (i = 0; i < ARRAY_SIZE(order); i++) {
 		/* A 16-bit TSS has no FS and GS: they become null. */
 		selector = order[i] < layout->nr_segs ?
-			   get_field(task->tss, layout->segs + order[i] * layout->seg_stride, 2) : 0;
+			   get_field(task->tss,
+				     layout->segs + order[i] * layout->seg_stride, 2) : 0;
 		ret = load_segment(task, order[i], selector, cpl);
 		if (ret)
 			return ret;

@@ -139,7 +139,8 @@ static long get_cpuid2(struct ioctl_args *args)
 	if (!entries)
 		return -ENOMEM;
 	ret = cpuid_get(args->vcpu, entries, &header->nent);
-	if (!ret && copy_to_user(user->entries, entries, array_size(header->nent, sizeof(*entries))))
+	if (!ret && copy_to_user(user->entries, entries,
+				 array_size(header->nent, sizeof(*entries))))
 		ret = -EFAULT;
 	kvfree(entries);
 	return ret;

@@ -177,7 +177,8 @@ uint64_t *vm_split_large_page(struct vm *vm, uint64_t gva)
 	TEST_ASSERT(index < 4 * 512 && (pd[index] & PTE_LARGE), "no large page at %#llx",
 		    (unsigned long long)gva);
 	for (i = 0; i < 512; i++)
-		entries[i] = ((pd[index] & PTE_ADDRESS & ~(LARGE_PAGE_BYTES - 1)) + i * PAGE_BYTES) |
+		entries[i] = ((pd[index] & PTE_ADDRESS & ~(LARGE_PAGE_BYTES - 1)) +
+			      i * PAGE_BYTES) |
 			     PTE_PRESENT | PTE_WRITE;
 	pd[index] = table | PTE_PRESENT | PTE_WRITE;
 	return entries;

@@ -112,7 +112,8 @@ static bool same(void)
 			ok = false;
 		}
 	}
-	if (actual.state.rip != expected.state.rip || actual.state.rflags != expected.state.rflags) {
+	if (actual.state.rip != expected.state.rip ||
+	    actual.state.rflags != expected.state.rflags) {
 		ktap_note("rip %lx rflags %lx, expected %lx %lx",
 			  (unsigned long)actual.state.rip, (unsigned long)actual.state.rflags,
 			  (unsigned long)expected.state.rip, (unsigned long)expected.state.rflags);
@@ -231,7 +232,8 @@ static void test_bounded_batch(void)
 	decode_text("f3 aa");
 	ret = machine_exec(&ctxt);
 	ktap_result(ret == EMULATE_CONTINUE && ctxt.iterations == EMULATE_MAX_ITERATIONS &&
-		    actual.state.rip == START_RIP && actual.state.gprs[LODGE_RCX] == 0x2000 - 1024 &&
+		    actual.state.rip == START_RIP &&
+		    actual.state.gprs[LODGE_RCX] == 0x2000 - 1024 &&
 		    actual.state.gprs[LODGE_RDI] == 0x4400, "rep stos stops after its batch");
 	while (ret == EMULATE_CONTINUE && calls++ < 100)
 		ret = machine_exec(&ctxt);

@@ -419,7 +419,9 @@ static void test_lvts(void)
 
 static void test_divisor(void)
 {
-	static const u32 divisors[16] = { 2, 4, 8, 16, 2, 4, 8, 16, 32, 64, 128, 1, 32, 64, 128, 1 };
+	static const u32 divisors[16] = {
+		2, 4, 8, 16, 2, 4, 8, 16, 32, 64, 128, 1, 32, 64, 128, 1,
+	};
 	struct lapic_effect effect = {};
 	struct lapic lapic;
 	bool passed = true;

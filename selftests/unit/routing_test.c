@@ -133,7 +133,8 @@ static void test_messages(void)
 
 static void test_set(void)
 {
-	static const struct kvm_irq_routing_entry good[] = { PIN(0, 2, 5) }, bad[] = { PIN(0, 7, 5) };
+	static const struct kvm_irq_routing_entry good[] = { PIN(0, 2, 5) };
+	static const struct kvm_irq_routing_entry bad[] = { PIN(0, 7, 5) };
 	struct lodge_irqchip irqchip = {};
 	struct lodge_vm vm = { .irqchip = &irqchip };
 	struct kvm_irq_routing_entry *many;

@@ -14,7 +14,7 @@ typedef struct {
 #define rwlock_t			spinlock_t
 #define spin_lock_init(lock)		((lock)->held = false)
 #define spin_lock(lock)			do { BUG_ON((lock)->held); (lock)->held = true; } while (0)
-#define spin_unlock(lock)		do { BUG_ON(!(lock)->held); (lock)->held = false; } while (0)
+#define spin_unlock(lock)	do { BUG_ON(!(lock)->held); (lock)->held = false; } while (0)
 #define spin_lock_irq(lock)		spin_lock(lock)
 #define spin_unlock_irq(lock)		spin_unlock(lock)
 #define spin_lock_irqsave(lock, flags)	do { (flags) = 0; spin_lock(lock); } while (0)
