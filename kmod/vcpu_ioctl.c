@@ -269,7 +269,7 @@ static long translate(struct ioctl_args *args)
 	gpa_t gpa;
 
 	translation->valid = !gva_to_gpa(args->vcpu, translation->linear_address,
-					 LODGE_ACCESS_READ | LODGE_GVA_IMPLICIT, &gpa, &fault);
+					 LODGE_ACCESS_READ, &gpa, &fault);
 	translation->physical_address = translation->valid ? gpa : LODGE_INVALID_GPA;
 	translation->writeable = 1;
 	translation->usermode = 0;
