@@ -27,7 +27,7 @@ struct time_info {
 	uint8_t pad2[2];
 };
 
-static struct time_info guest_time __attribute__((aligned(64)));
+static _Alignas(64) struct time_info guest_time;
 
 static uint64_t vm_clock(struct vm *vm)
 {
