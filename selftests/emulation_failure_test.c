@@ -15,11 +15,11 @@
  */
 extern char guest_unknown[], guest_unknown_end[];
 asm(".pushsection .text\n"
-    "guest_unknown:\n"
-    "fnsave (%rax)\n"
-    "guest_unknown_end:\n"
-    "hlt\n"
-    ".popsection\n");
+	"guest_unknown:\n"
+	"fnsave (%rax)\n"
+	"guest_unknown_end:\n"
+	"hlt\n"
+	".popsection\n");
 
 static struct vcpu *create_at_unknown(struct vm *vm)
 {

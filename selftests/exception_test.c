@@ -96,24 +96,24 @@ static void software_events(void)
 /* INTO exists in 32-bit code only: OF set traps, OF clear does not. */
 extern char flat_into[], flat_into_handler[], flat_into_end[];
 asm(".pushsection .text\n"
-    ".code32\n"
-    "flat_into:\n"
-    "xorl %ecx, %ecx\n"
-    "xorl %eax, %eax\n"
-    "into\n"
-    "movb $0x7f, %al\n"
-    "addb $1, %al\n"
-    "into\n"
-    "movl %ecx, %eax\n"
-    "outl %eax, $0x10\n"
-    "hlt\n"
-    ".balign 16\n"
-    "flat_into_handler:\n"
-    "incl %ecx\n"
-    "iretl\n"
-    "flat_into_end:\n"
-    ".code64\n"
-    ".popsection\n");
+	".code32\n"
+	"flat_into:\n"
+	"xorl %ecx, %ecx\n"
+	"xorl %eax, %eax\n"
+	"into\n"
+	"movb $0x7f, %al\n"
+	"addb $1, %al\n"
+	"into\n"
+	"movl %ecx, %eax\n"
+	"outl %eax, $0x10\n"
+	"hlt\n"
+	".balign 16\n"
+	"flat_into_handler:\n"
+	"incl %ecx\n"
+	"iretl\n"
+	"flat_into_end:\n"
+	".code64\n"
+	".popsection\n");
 
 static void overflow_trap(void)
 {

@@ -85,16 +85,16 @@ static void inject_while_open(void)
 
 extern char guest_sti_shadow[], guest_sti_shadow_end[];
 asm(".pushsection .text\n"
-    "guest_sti_shadow:\n"
-    "outb %al, $0x10\n"
-    "sti\n"
-    "nop\n"
-    "guest_sti_shadow_end:\n"
-    "nop\n"
-    "nop\n"
-    "cli\n"
-    "outb %al, $0x11\n"
-    ".popsection\n");
+	"guest_sti_shadow:\n"
+	"outb %al, $0x10\n"
+	"sti\n"
+	"nop\n"
+	"guest_sti_shadow_end:\n"
+	"nop\n"
+	"nop\n"
+	"cli\n"
+	"outb %al, $0x11\n"
+	".popsection\n");
 
 /* The instruction behind STI still runs with interrupts held back. */
 static void sti_shadow(void)

@@ -211,12 +211,12 @@ static void supervisor_protection(void)
  */
 extern char user_code[], user_code_end[];
 asm(".pushsection .text\n"
-    "user_code:\n"
-    "movb (%rbx), %al\n"
-    "1: int $0x80\n"
-    "jmp 1b\n"
-    "user_code_end:\n"
-    ".popsection\n");
+	"user_code:\n"
+	"movb (%rbx), %al\n"
+	"1: int $0x80\n"
+	"jmp 1b\n"
+	"user_code_end:\n"
+	".popsection\n");
 
 static volatile uint64_t guest_user_vector, guest_user_error, guest_user_cr2;
 
@@ -318,26 +318,26 @@ static void mmio_behind_page_tables(void)
 /* 32-bit guests: PAE tables and the two-level kind with 4 MiB pages. */
 extern char flat_paging[], flat_paging_end[];
 asm(".pushsection .text\n"
-    ".code32\n"
-    "flat_paging:\n"
-    "movl %ebx, %cr4\n"
-    "movl %esi, %cr3\n"
-    "movl %cr0, %eax\n"
-    "orl $0x80000000, %eax\n"
-    "movl %eax, %cr0\n"
-    "movl $0x40000000, %edi\n"
-    "movl $0xabcd1234, (%edi)\n"
-    "movl 0xc00000, %eax\n"
-    "outl %eax, $0x10\n"
+	".code32\n"
+	"flat_paging:\n"
+	"movl %ebx, %cr4\n"
+	"movl %esi, %cr3\n"
+	"movl %cr0, %eax\n"
+	"orl $0x80000000, %eax\n"
+	"movl %eax, %cr0\n"
+	"movl $0x40000000, %edi\n"
+	"movl $0xabcd1234, (%edi)\n"
+	"movl 0xc00000, %eax\n"
+	"outl %eax, $0x10\n"
     /* A device access, to have the emulator walk these tables too. */
-    "movl $0xd0000000, %edi\n"
-    "movl %eax, 4(%edi)\n"
-    "movl 8(%edi), %eax\n"
-    "outl %eax, $0x10\n"
-    "hlt\n"
-    "flat_paging_end:\n"
-    ".code64\n"
-    ".popsection\n");
+	"movl $0xd0000000, %edi\n"
+	"movl %eax, 4(%edi)\n"
+	"movl 8(%edi), %eax\n"
+	"outl %eax, $0x10\n"
+	"hlt\n"
+	"flat_paging_end:\n"
+	".code64\n"
+	".popsection\n");
 
 static void run_flat(struct vm *vm, uint64_t cr3, uint64_t cr4)
 {

@@ -34,13 +34,13 @@ static void set_patterns(struct kvm_regs *regs)
 /* Turns each register over, then exits; the host compares. */
 extern char guest_invert[];
 asm(".pushsection .text\n"
-    "guest_invert:\n"
-    "notq %rax\n notq %rbx\n notq %rcx\n notq %rdx\n notq %rsi\n notq %rdi\n notq %rbp\n"
-    "notq %r8\n notq %r9\n notq %r10\n notq %r11\n notq %r12\n notq %r13\n notq %r14\n"
-    "notq %r15\n"
-    "outb %al, $0x10\n"
-    "jmp guest_invert\n"
-    ".popsection\n");
+	"guest_invert:\n"
+	"notq %rax\n notq %rbx\n notq %rcx\n notq %rdx\n notq %rsi\n notq %rdi\n notq %rbp\n"
+	"notq %r8\n notq %r9\n notq %r10\n notq %r11\n notq %r12\n notq %r13\n notq %r14\n"
+	"notq %r15\n"
+	"outb %al, $0x10\n"
+	"jmp guest_invert\n"
+	".popsection\n");
 
 static void general_registers(void)
 {
@@ -95,11 +95,11 @@ static void arguments(void)
 
 extern char guest_flags[];
 asm(".pushsection .text\n"
-    "guest_flags:\n"
-    "pushfq\n"
-    "popq %rax\n"
-    "outb %al, $0x10\n"
-    ".popsection\n");
+	"guest_flags:\n"
+	"pushfq\n"
+	"popq %rax\n"
+	"outb %al, $0x10\n"
+	".popsection\n");
 
 static void rflags(void)
 {

@@ -145,11 +145,11 @@ static void nmi_mask(void)
 
 extern char guest_shadow_code[];
 asm(".pushsection .text\n"
-    "guest_shadow_code:\n"
-    "nop\n"
-    "nop\n"
-    "outb %al, $0x10\n"
-    ".popsection\n");
+	"guest_shadow_code:\n"
+	"nop\n"
+	"nop\n"
+	"outb %al, $0x10\n"
+	".popsection\n");
 
 /*
  * A shadow that user space sets is there, and gone once an instruction ran.  That
