@@ -6,6 +6,7 @@
  * registers reach the hardware is the backend's.
  */
 #include <linux/errno.h>
+#include <linux/string.h>
 
 #include <asm/processor-flags.h>
 
@@ -50,9 +51,10 @@ unsigned int ctrl_linear_bits(struct lodge_vcpu *vcpu)
 /*
  * PAE paging outside of long mode: the PDPTEs are checked when they are loaded, and a
  * bad one faults the instruction that loads them. Those at @cr3 are read from guest
- * memory; one that cannot be read is as bad.
+ * memory; one that cannot be read is as bad. Good ones become part of the CRS block, which
+ * the caller has fetched and is about to change.
  */
-static bool are_pdptes_valid(struct lodge_vcpu *vcpu, u64 cr3)
+static bool load_pdptes(struct lodge_vcpu *vcpu, u64 cr3)
 {
 	u64 reserved = vcpu->cpuid->gpa_reserved | PDPTE_RESERVED;
 	u64 pdptes[NR_PDPTES];
@@ -64,12 +66,29 @@ static bool are_pdptes_valid(struct lodge_vcpu *vcpu, u64 cr3)
 		if ((pdptes[i] & PDPTE_PRESENT) && (pdptes[i] & reserved))
 			return false;
 	}
+	memcpy(vcpu->state.pdptrs, pdptes, sizeof(pdptes));
 	return true;
 }
 
 static bool uses_pdptes(u64 cr0, u64 cr4, u64 efer)
 {
 	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LME);
+}
+
+/**
+ * ctrl_reload_pdptes() - load the PDPTEs for control registers that user space has set
+ * @vcpu: loaded vCPU, CRS changed
+ *
+ * What cannot be loaded now is left: user space may fill memory later, and a guest that
+ * runs before faults.
+ */
+void ctrl_reload_pdptes(struct lodge_vcpu *vcpu)
+{
+	struct lodge_x86_state *state = &vcpu->state;
+
+	memset(state->pdptrs, 0, sizeof(state->pdptrs));
+	if (uses_pdptes(state->cr0, state->cr4, state->efer))
+		load_pdptes(vcpu, state->cr3);
 }
 
 /* What holds of any value of CR0. */
@@ -123,7 +142,7 @@ int ctrl_set_cr0(struct lodge_vcpu *vcpu, u64 value)
 	if ((changed & X86_CR0_PG) && !may_switch_paging(vcpu, cr0 & X86_CR0_PG))
 		return -EINVAL;
 	if ((changed & CR0_LOADS_PDPTES) && uses_pdptes(cr0, state->cr4, state->efer) &&
-	    !are_pdptes_valid(vcpu, state->cr3))
+	    !load_pdptes(vcpu, state->cr3))
 		return -EINVAL;
 
 	lodge_regs_change(vcpu, LODGE_STATE_CRS);
@@ -177,7 +196,7 @@ int ctrl_set_cr3(struct lodge_vcpu *vcpu, u64 value)
 	}
 	if ((state->efer & EFER_LMA) && (value & vcpu->cpuid->gpa_reserved))
 		return -EINVAL;
-	if (uses_pdptes(state->cr0, state->cr4, state->efer) && !are_pdptes_valid(vcpu, value))
+	if (uses_pdptes(state->cr0, state->cr4, state->efer) && !load_pdptes(vcpu, value))
 		return -EINVAL;
 
 	lodge_regs_change(vcpu, LODGE_STATE_CRS)->cr3 = value;
@@ -223,7 +242,7 @@ int ctrl_set_cr4(struct lodge_vcpu *vcpu, u64 value)
 	if (!may_change_cr4(state, value))
 		return -EINVAL;
 	if ((changed & CR4_LOADS_PDPTES) && uses_pdptes(state->cr0, value, state->efer) &&
-	    !are_pdptes_valid(vcpu, state->cr3))
+	    !load_pdptes(vcpu, state->cr3))
 		return -EINVAL;
 
 	lodge_regs_change(vcpu, LODGE_STATE_CRS)->cr4 = value;

@@ -34,6 +34,7 @@ int ctrl_set_dr(struct lodge_vcpu *vcpu, unsigned int dr, u64 value);
 /* Width of a canonical linear address now, 48 or 57. */
 unsigned int ctrl_linear_bits(struct lodge_vcpu *vcpu);
 
+void ctrl_reload_pdptes(struct lodge_vcpu *vcpu);
 bool ctrl_sregs_valid(struct lodge_vcpu *vcpu, const struct kvm_sregs *sregs);
 
 #endif /* LODGE_CTRL_REGS_H */

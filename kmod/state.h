@@ -16,7 +16,7 @@
  *                    writes and reads this block itself: it is valid whenever
  *                    common code runs.
  * @LODGE_STATE_SEGS: segment registers, LDTR, TR, GDTR, IDTR
- * @LODGE_STATE_CRS:  CR0, CR2, CR3, CR4, EFER (CR8 lives in the LAPIC or in
+ * @LODGE_STATE_CRS:  CR0, CR2, CR3, CR4, EFER, PDPTEs (CR8 lives in the LAPIC or in
  *                    vcpu->cr8, XCR0 in the FPU code)
  * @LODGE_STATE_DRS:  DR0-3, DR6, DR7
  * @LODGE_STATE_MSRS: the MSRs of struct lodge_x86_state
@@ -88,6 +88,8 @@ struct lodge_table {
  * struct lodge_x86_state - what a guest would call "the CPU"
  * @shadow: LODGE_SHADOW_* while delivery is held off by STI or MOV SS
  * @nmi_blocked: an NMI handler has not yet executed IRET
+ * @pdptrs: the entries that PAE paging outside of long mode loads with CR3; meaningless
+ *          in other modes, and a backend whose hardware reads them itself ignores them
  * @tsc_offset: guest TSC minus host TSC (scaled by nothing)
  * @dr6: as the guest sees it, fixed bits included
  */
@@ -108,6 +110,7 @@ struct lodge_x86_state {
 	u64 cr3;
 	u64 cr4;
 	u64 efer;
+	u64 pdptrs[4];
 
 	/* LODGE_STATE_DRS */
 	u64 dr[4];

@@ -220,6 +220,7 @@ long vcpu_set_sregs(struct ioctl_args *args)
 
 	load_segments(vcpu, sregs);
 	load_control_registers(vcpu, sregs);
+	ctrl_reload_pdptes(vcpu);
 	unhalt_if_reset(vcpu);
 
 	irq = find_first_bit((const unsigned long *)sregs->interrupt_bitmap, 256);
