@@ -19,6 +19,7 @@
 #include "ioctl.h"
 #include "svm/svm.h"
 #include "vendor.h"
+#include "vmx/vmx.h"
 
 MODULE_AUTHOR("The lodge developers");
 MODULE_DESCRIPTION("A small hypervisor that speaks the KVM userspace ABI");
@@ -34,6 +35,7 @@ struct lodge_caps lodge_caps __ro_after_init;
 /* Tried in this order; the first that finds its CPU is taken. */
 static const struct lodge_vendor_ops *const backends[] __initconst = {
 	&svm_ops,
+	&vmx_ops,
 };
 
 /* CPUs that refused to enter root mode during enable_all_cpus(). */
@@ -135,7 +137,7 @@ static int __init choose_backend(void)
 		if (ret != -EOPNOTSUPP)
 			return ret;
 	}
-	pr_err("no usable hardware virtualization: an AMD CPU with SVM and nested paging is needed\n");
+	pr_err("no usable hardware virtualization: an AMD CPU with SVM and nested paging, or an Intel CPU with VT-x, EPT and unrestricted guest is needed\n");
 	return ret;
 }
 

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Floor 2: the MSR bitmaps. A guest gets without an exit exactly those MSRs that VM
+ * entry, enter.S or vcpu_load() switches between host and guest and that need no check
+ * of what is written; the table says which. The bitmaps depend on nothing else, so all
+ * vCPUs share them: one for each combination of the policy bits.
+ */
+#include <linux/gfp.h>
+#include <linux/string.h>
+
+#include <asm/io.h>
+#include <asm/msr-index.h>
+
+#include "vmx/vmx.h"
+
+#define PASS_READ	BIT(0)
+#define PASS_WRITE	BIT(1)
+#define FULL		(PASS_READ | PASS_WRITE)
+
+struct passed_msr {
+	u32 msr;
+	u8 access;
+	u32 policy;		/* LODGE_PASS_* that allows it; 0 for always */
+};
+
+/*
+ * STAR, LSTAR, SFMASK and TSC_AUX are the guest's while it runs but are not here:
+ * vcpu->state stays their only copy, so nothing has to be read back at vcpu_put().
+ */
+static const struct passed_msr passed_msrs[] = {
+	/* Written by system calls of some guests; read back at vcpu_put(). */
+	{ MSR_KERNEL_GS_BASE,	FULL, 0 },
+	/* Switched by VM entry and exit. */
+	{ MSR_FS_BASE,		FULL, 0 },
+	{ MSR_GS_BASE,		FULL, 0 },
+	{ MSR_IA32_SYSENTER_CS,	FULL, 0 },
+	{ MSR_IA32_SYSENTER_ESP, FULL, 0 },
+	{ MSR_IA32_SYSENTER_EIP, FULL, 0 },
+	/* Switched by enter.S, once the guest has shown that it uses it. */
+	{ MSR_IA32_SPEC_CTRL,	FULL, LODGE_PASS_SPEC_CTRL },
+	/* No state, only an effect; reading it is #GP. */
+	{ MSR_IA32_PRED_CMD,	PASS_WRITE, LODGE_PASS_PRED_CMD },
+};
+
+/* Index of a bitmap: bit 0 for SPEC_CTRL, bit 1 for PRED_CMD. */
+#define NR_BITMAPS	4
+
+static u8 *bitmaps[NR_BITMAPS];
+
+static unsigned int bitmap_index(u32 policy)
+{
+	return (policy & LODGE_PASS_SPEC_CTRL ? 1 : 0) + (policy & LODGE_PASS_PRED_CMD ? 2 : 0);
+}
+
+/*
+ * Intel SDM volume 3, "MSR-Bitmap Address": a bit per MSR for ranges of 0x2000 MSRs from
+ * 0 and 0xc0000000; both ranges for reads, then both for writes.
+ */
+static void pass_msr(u8 *bitmap, const struct passed_msr *entry)
+{
+	u32 start = entry->msr & 0xc0000000;
+	u32 index = entry->msr - start;
+	u8 *range = bitmap + (start ? VMX_MSR_BITMAP_RANGE_BYTES : 0);
+
+	if (entry->access & PASS_READ)
+		range[index / 8] &= ~BIT(index % 8);
+	range += VMX_MSR_BITMAP_WRITES;
+	if (entry->access & PASS_WRITE)
+		range[index / 8] &= ~BIT(index % 8);
+}
+
+/**
+ * vmx_msr_setup() - build the bitmaps
+ *
+ * May sleep. Return: 0 or -ENOMEM; what was allocated is left to vmx_msr_teardown().
+ */
+int vmx_msr_setup(void)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < NR_BITMAPS; i++) {
+		u32 policy = (i & 1 ? LODGE_PASS_SPEC_CTRL : 0) |
+			     (i & 2 ? LODGE_PASS_PRED_CMD : 0);
+
+		bitmaps[i] = (u8 *)__get_free_page(GFP_KERNEL);
+		if (!bitmaps[i])
+			return -ENOMEM;
+		memset(bitmaps[i], 0xff, PAGE_SIZE);
+		for (j = 0; j < ARRAY_SIZE(passed_msrs); j++) {
+			const struct passed_msr *entry = &passed_msrs[j];
+
+			if (!entry->policy || (entry->policy & policy))
+				pass_msr(bitmaps[i], entry);
+		}
+	}
+	return 0;
+}
+
+/**
+ * vmx_msr_teardown() - free the bitmaps, also those of a setup that failed
+ */
+void vmx_msr_teardown(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_BITMAPS; i++) {
+		free_page((unsigned long)bitmaps[i]);
+		bitmaps[i] = NULL;
+	}
+}
+
+/**
+ * vmx_msr_bitmap_pa() - the bitmap for a policy
+ * @policy: vcpu->intercept_policy
+ *
+ * Return: address as the VMCS takes it.
+ */
+hpa_t vmx_msr_bitmap_pa(u32 policy)
+{
+	return virt_to_phys(bitmaps[bitmap_index(policy)]);
+}
