@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """The AMD test host: QEMU's software emulation of a CPU with SVM and nested paging.
 
-A vendor module offers NAME, CPU_MODELS (help text), PACKAGES, check() and command(). It knows
-its emulator's command line and nothing of what runs inside.
+A vendor module offers NAME, CPU_MODELS (help text), PACKAGES, EMULATOR, the limits below,
+check(), channel(), command() and wants_terminal(). It knows its emulator's command line and
+nothing of what runs inside.
 """
 
 import shutil
+import socket
 
 NAME = "amd"
 CPU_MODELS = "max (five-level paging), max,la57=off, EPYC, EPYC-Milan"
@@ -14,7 +16,11 @@ PACKAGES = "qemu-system-x86"
 EMULATOR = "qemu-system-x86_64"
 
 # Serial port 0 carries the host's kernel log, serial port 1 COMMAND's input and output.
-KERNEL_ARGS = "console=ttyS0"
+KERNEL_ARGS = "console=ttyS0 ignore_loglevel"
+
+SMALL_KERNEL = False        # Debian's is quick enough
+BOOT_LIMIT_S = 90           # about 5 s are needed on an idle machine
+HEARTBEAT_S = 0             # the host's time is ours
 
 
 def check():
@@ -24,8 +30,18 @@ def check():
     return None
 
 
+def channel(_interactive):
+    """One serial port: the file descriptors of our end and of the emulator's."""
+    ours, theirs = socket.socketpair()
+    return ours.detach(), theirs.detach()
+
+
+def wants_terminal(_command):
+    return False
+
+
 def command(host):
-    """The emulator's argument list for HOST; see struct Host in selftests/testhost."""
+    """The emulator's argument list for HOST; see class Host in selftests/testhost."""
     return [
         EMULATOR,
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",

@@ -53,7 +53,11 @@ else
 	stty -F /dev/ttyS1 raw -echo
 fi
 [ "$LIMIT" -gt 0 ] && watch_limit </dev/null >/dev/null 2>&1 3>&- &
+# For an emulator whose time is not ours.
+[ "$HEARTBEAT" -gt 0 ] && while sleep "$HEARTBEAT"; do say alive; done </dev/null 3>&- &
 
+# Some hosts boot quietly, where each character takes time.
+echo 1 >/sys/module/printk/parameters/ignore_loglevel
 echo "<6>testhost: start $NONCE" >/dev/kmsg
 say start
 if [ "$INTERACTIVE" = 1 ]; then
