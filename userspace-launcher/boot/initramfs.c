@@ -29,7 +29,8 @@
  * busybox's poweroff, reboot and halt without -f signal process 1, which here is this script:
  * the traps make them work as a person expects. The shell runs in the background because a
  * script takes its traps only while it waits. stty waits until the port has sent everything: a
- * power-off would cut off the last lines.
+ * power-off would cut off the last lines, and so would the end of a session's first process,
+ * upon which the kernel hangs the terminal up and drops what it has not sent.
  */
 static const char init_script[] =
 	"#!/bin/busybox sh\n"
@@ -55,9 +56,10 @@ static const char init_script[] =
 
 static const char start_shell[] =
 	"echo \"Linux $(uname -r) under lodge. 'exit' or Ctrl-D powers the guest off.\"\n"
-	"setsid cttyhack sh </dev/console &\n";
+	"setsid cttyhack sh -c 'sh; stty sane' </dev/console &\n";
 
-static const char start_command[] = "setsid cttyhack sh /command </dev/console &\n";
+static const char start_command[] =
+	"setsid cttyhack sh -c 'sh /command; stty sane' </dev/console &\n";
 
 struct cpio {
 	FILE *stream;
