@@ -26,6 +26,12 @@ enum apic_map_kind {
 	APIC_MAP_MIXED,		/* not one rule: ask each LAPIC */
 };
 
+/*
+ * A guest that changes its ids in a loop makes maps faster than RCU frees them: every
+ * so many times it waits for RCU.
+ */
+#define REBUILDS_PER_WAIT	64
+
 /* Targets of one logical message at most: the bits of an x2APIC cluster. */
 #define MAX_TARGETS	16
 
@@ -131,6 +137,7 @@ void apic_bus_rebuild(struct lodge_vm *vm)
 	struct lodge_vcpu *vcpu;
 	struct apic_map *map, *old;
 	unsigned long index;
+	bool wait;
 	u32 nr = 1;
 
 	mutex_lock(&bus->lock);
@@ -142,9 +149,14 @@ void apic_bus_rebuild(struct lodge_vm *vm)
 		map_fill(map, vm);
 	}
 	old = rcu_replace_pointer(bus->map, map, lockdep_is_held(&bus->lock));
+	wait = ++bus->nr_rebuilds % REBUILDS_PER_WAIT == 0;
 	mutex_unlock(&bus->lock);
-	if (old)
+	if (wait) {
+		synchronize_rcu();
+		kvfree(old);
+	} else if (old) {
 		kvfree_rcu(old, rcu);
+	}
 }
 
 /**

@@ -19,10 +19,12 @@ struct apic_map;
  * @map: who listens to which destination; NULL without memory for it: then every
  *       LAPIC is asked. Read under RCU.
  * @lock: held while the map is rebuilt; nothing is taken inside
+ * @nr_rebuilds: how often that was; under @lock
  */
 struct apic_bus {
 	struct apic_map __rcu *map;
 	struct mutex lock;
+	u32 nr_rebuilds;
 };
 
 void apic_bus_create(struct apic_bus *bus);

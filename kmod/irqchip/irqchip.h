@@ -160,9 +160,6 @@ int routing_set(struct lodge_vm *vm, const struct kvm_irq_routing_entry *entries
  */
 int pit_create(struct lodge_vm *vm, const struct kvm_pit_config *config);
 
-/* True once pit_create() has succeeded. vm->lock held. */
-bool pit_exists(struct lodge_vm *vm);
-
 /**
  * pit_get_state() - KVM_GET_PIT2 (and, by its first 3 channels, KVM_GET_PIT)
  * @vm: VM
@@ -333,18 +330,14 @@ int lapic_highest_irr(struct lodge_vcpu *vcpu);
 /*
  * INIT and SIPI. The LAPIC that receives one sets LODGE_REQ_INIT_SIPI and kicks;
  * what it means for mp_state is floor 4's. An INIT forgets a SIPI before it.
- * An INIT must be taken first. lapic_has_init_sipi(): any context.
+ * An INIT must be taken first.
  */
-bool lapic_has_init_sipi(struct lodge_vcpu *vcpu);
 bool lapic_take_init(struct lodge_vcpu *vcpu);
 bool lapic_take_sipi(struct lodge_vcpu *vcpu, u8 *vector);
 void lapic_raise_sipi(struct lodge_vcpu *vcpu);		/* with the vector that is there */
 void lapic_set_sipi_vector(struct lodge_vcpu *vcpu, u8 vector);
 
 /* lapic_timer.c: expiry sets LODGE_REQ_TIMER and kicks. */
-
-/* Any context: has the timer expired without having been delivered? */
-bool lapic_timer_has_pending(struct lodge_vcpu *vcpu);
 
 /**
  * lapic_timer_deliver() - turn an expired timer into an interrupt

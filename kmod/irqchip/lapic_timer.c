@@ -49,18 +49,17 @@ static void expired(struct lodge_lapic *lapic)
 		lodge_request(lapic->vcpu, LODGE_REQ_TIMER);
 }
 
+/*
+ * A periodic timer is not restarted here but when the expiry is delivered: a vCPU that
+ * has no time to take its ticks, or that nobody runs, gets no more of them, and costs
+ * the host nothing.
+ */
 static enum hrtimer_restart lapic_timer_callback(struct hrtimer *hrtimer)
 {
 	struct lapic_timer *timer = container_of(hrtimer, struct lapic_timer, hrtimer);
-	struct lodge_lapic *lapic = container_of(timer, struct lodge_lapic, timer);
 
-	expired(lapic);
-	if (timer->mode != LAPIC_TIMER_PERIODIC || !timer->period_ns)
-		return HRTIMER_NORESTART;
-	/* Expiries that nobody saw (a stopped host) make no more than one interrupt. */
-	hrtimer_forward_now(hrtimer, ns_to_ktime(timer->period_ns));
-	timer->target = hrtimer_get_expires(hrtimer);
-	return HRTIMER_RESTART;
+	expired(container_of(timer, struct lodge_lapic, timer));
+	return HRTIMER_NORESTART;
 }
 
 /* Start the hrtimer for @timer->target; what is past expires at once. */
@@ -268,16 +267,26 @@ u32 lapic_timer_current_count(struct lodge_lapic *lapic)
 
 	if (!is_counting(timer))
 		return 0;
-	left_ns = ktime_to_ns(ktime_sub(READ_ONCE(timer->target), ktime_get()));
-	if (left_ns <= 0)
-		return 0;
+	left_ns = ktime_to_ns(ktime_sub(timer->target, ktime_get()));
+	if (left_ns <= 0) {
+		if (timer->mode == LAPIC_TIMER_ONESHOT)
+			return 0;
+		/* Has begun again, as the guest sees it, even if that is not delivered yet. */
+		left_ns = timer->period_ns - (u64)-left_ns % timer->period_ns;
+	}
 	return min_t(u64, div_u64(left_ns, BUS_CYCLE_NS * timer->divisor),
 		     lapic_reg(&lapic->model, APIC_TMICT));
 }
 
-bool lapic_timer_has_pending(struct lodge_vcpu *vcpu)
+/* The next expiry of a periodic timer; those that nobody saw make no interrupts. */
+static void arm_next_period(struct lodge_lapic *lapic)
 {
-	return atomic_read(&vcpu->lapic->timer.pending);
+	struct lapic_timer *timer = &lapic->timer;
+	s64 late_ns = ktime_to_ns(ktime_sub(ktime_get(), timer->target));
+	u64 periods = late_ns < 0 ? 0 : div64_u64(late_ns, timer->period_ns) + 1;
+
+	timer->target = ktime_add_ns(timer->target, periods * timer->period_ns);
+	arm_target(lapic);
 }
 
 void lapic_timer_deliver(struct lodge_vcpu *vcpu)
@@ -289,6 +298,8 @@ void lapic_timer_deliver(struct lodge_vcpu *vcpu)
 		return;
 	if (lapic->timer.mode == LAPIC_TIMER_TSC_DEADLINE)
 		lapic->timer.deadline = 0;
+	else if (lapic->timer.mode == LAPIC_TIMER_PERIODIC && lapic->timer.period_ns)
+		arm_next_period(lapic);
 	if (lapic_lvt_message(&lapic->model, APIC_LVTT, &message))
 		apic_bus_deliver(vcpu, vcpu, &message);
 }

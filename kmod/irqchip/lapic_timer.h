@@ -21,8 +21,7 @@
  * @deadline: IA32_TSC_DEADLINE, 0 for disarmed
  * @pending: expired, not yet delivered
  *
- * The callback runs on any CPU and touches @target, @pending and @hrtimer; the own
- * thread cancels the timer before it changes what the callback reads.
+ * All is the own thread's but @pending, which the callback sets, on any CPU.
  */
 struct lapic_timer {
 	struct hrtimer hrtimer;

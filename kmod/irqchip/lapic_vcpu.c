@@ -262,11 +262,6 @@ int lapic_highest_irr(struct lodge_vcpu *vcpu)
 	return lapic_irr_highest(&vcpu->lapic->model);
 }
 
-bool lapic_has_init_sipi(struct lodge_vcpu *vcpu)
-{
-	return READ_ONCE(vcpu->lapic->model.arrived);
-}
-
 bool lapic_take_init(struct lodge_vcpu *vcpu)
 {
 	struct lapic *model = &vcpu->lapic->model;

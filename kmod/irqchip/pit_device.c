@@ -349,12 +349,6 @@ void pit_destroy(struct pit_device *device)
 	kfree(device);
 }
 
-bool pit_exists(struct lodge_vm *vm)
-{
-	lockdep_assert_held(&vm->lock);
-	return vm->irqchip && vm->irqchip->pit;
-}
-
 static struct pit_device *device_of(struct lodge_vm *vm)
 {
 	/* Pairs with the release in pit_create(). */
