@@ -56,9 +56,10 @@ download() {
 	ls "$folder"/apt/bochs_3.*.orig.tar.xz
 }
 
-# Two faults of 3.0. A RAM image is read past the end of a block of the emulator's memory, into
+# Three faults of 3.0. A RAM image is read past the end of a block of the emulator's memory, into
 # what another block becomes. A posted-interrupt descriptor needs the alignment of a cache line,
-# not of a page.
+# not of a page. The masks of interrupts are worked out before the CPU counts as being in the
+# guest: one that runs with IF clear never exits for the host's.
 mend() {
 	cd "$folder/source"
 	sed -i -e '/^void BX_MEM_C::load_RAM/,/^}/ s/get_vector(offset), size);/get_vector(offset), BX_MIN(size, BX_MEM_THIS block_size - offset % BX_MEM_THIS block_size));/' \
@@ -68,6 +69,8 @@ mend() {
 	sed -i 's/if (! IsValidPageAlignedPhyAddr(vm->pid_addr))/if (! IsValidPhyAddr(vm->pid_addr) || (vm->pid_addr \& 63))/' \
 		cpu/vmx.cc
 	grep -q 'pid_addr & 63' cpu/vmx.cc
+	sed -i 's/^  BX_CPU_THIS_PTR in_vmx_guest = true;/&\n  handleInterruptMaskChange();/' cpu/vmx.cc
+	grep -q '^  handleInterruptMaskChange();' cpu/vmx.cc
 }
 
 compile() {
