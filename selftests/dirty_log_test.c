@@ -221,7 +221,8 @@ static void copy_of_a_running_guest(void)
 	ASSERT_EQ(count_dirty(), 0u);
 	TEST_ASSERT(copied > SLOT_PAGES, "only %llu pages", (unsigned long long)copied);
 	for (page = 0; page < SLOT_PAGES; page++)
-		TEST_ASSERT(!memcmp(copy + page * PAGE_BYTES, memory + page * PAGE_BYTES, PAGE_BYTES),
+		TEST_ASSERT(!memcmp(copy + page * PAGE_BYTES, memory + page * PAGE_BYTES,
+				    PAGE_BYTES),
 			    "page %llu differs", (unsigned long long)page);
 	vm_destroy(vm);
 }

@@ -85,7 +85,8 @@ def main():
     results = list(floors())
     for output, status, wanted in KTAP:
         tally, _ = ktap.read(output, status)
-        results.append((f"ktap: {output!r} {status}",
+        # A name with "# SKIP" in it would be a skip.
+        results.append((f"ktap: {output!r} {status}".replace("#", "number"),
                         (tally.passed, tally.failed, tally.skipped) == wanted))
     for line, kind in LOG:
         results.append((f"log: {line[:40]}", log.scan(line)[0] == kind))
