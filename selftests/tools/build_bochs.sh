@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # Builds the Bochs of Debian 13 from its source package, once, without the debugger: about four
 # times as fast as Debian 12's binary. It is kept outside of the repository, under a name made of
-# this script's text. Prints the binary's path; "build_bochs.sh where" fails where it was not
-# built yet. Fails too where the source cannot be had: testhost then takes the packaged binary.
+# the text of this script and of the patch. Prints the binary's path; "build_bochs.sh where" fails
+# where it was not built yet. Fails too where the source cannot be had: testhost then takes the
+# packaged binary.
 set -eu
 
-key=$(sha256sum "$0" | cut -c 1-12)
+patch=$(dirname "$0")/hosts/bochs.patch
+key=$(cat "$0" "$patch" | sha256sum | cut -c 1-12)
 folder=${XDG_CACHE_HOME:-$HOME/.cache}/lodge/bochs-$key
 suite=trixie
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -23,6 +25,7 @@ fail() {
 }
 
 command -v g++ >/dev/null || fail "g++ is missing (Debian package g++)"
+command -v patch >/dev/null || fail "patch is missing (Debian package patch)"
 command -v xz >/dev/null || fail "xz is missing (Debian package xz-utils)"
 
 mkdir -p "$folder"
@@ -56,23 +59,6 @@ download() {
 	ls "$folder"/apt/bochs_3.*.orig.tar.xz
 }
 
-# Three faults of 3.0. A RAM image is read past the end of a block of the emulator's memory, into
-# what another block becomes. A posted-interrupt descriptor needs the alignment of a cache line,
-# not of a page. The masks of interrupts are worked out before the CPU counts as being in the
-# guest: one that runs with IF clear never exits for the host's.
-mend() {
-	cd "$folder/source"
-	sed -i -e '/^void BX_MEM_C::load_RAM/,/^}/ s/get_vector(offset), size);/get_vector(offset), BX_MIN(size, BX_MEM_THIS block_size - offset % BX_MEM_THIS block_size));/' \
-		-e '0,/^#include/ s//#define BX_MIN(a, b) ((a) < (b) ? (a) : (b))\n#include/' \
-		memory/misc_mem.cc
-	grep -q 'BX_MIN(size' memory/misc_mem.cc
-	sed -i 's/if (! IsValidPageAlignedPhyAddr(vm->pid_addr))/if (! IsValidPhyAddr(vm->pid_addr) || (vm->pid_addr \& 63))/' \
-		cpu/vmx.cc
-	grep -q 'pid_addr & 63' cpu/vmx.cc
-	sed -i 's/^  BX_CPU_THIS_PTR in_vmx_guest = true;/&\n  handleInterruptMaskChange();/' cpu/vmx.cc
-	grep -q '^  handleInterruptMaskChange();' cpu/vmx.cc
-}
-
 compile() {
 	cd "$folder/source"
 	./configure --enable-cpu-level=6 --enable-x86-64 --enable-smp --enable-vmx=2 \
@@ -87,7 +73,7 @@ build() {
 	mkdir "$folder/source"
 	tar -xJf "$(ls "$folder"/apt/bochs_3.*.orig.tar.xz | tail -n 1)" -C "$folder/source" \
 		--strip-components=1
-	(mend)
+	patch -d "$folder/source" -p1 <"$patch"
 	(compile)
 	strip -o "$folder/bochs.new" "$folder/source/bochs"
 	mv "$folder/bochs.new" "$folder/bochs"
