@@ -30,12 +30,12 @@
 	 X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT)
 
 /* Fields of a segment lie two apart in each group, in the order of enum lodge_seg. */
-static_assert(GUEST_TR_SELECTOR == GUEST_ES_SELECTOR + 2 * LODGE_SEG_TR);
-static_assert(GUEST_TR_LIMIT == GUEST_ES_LIMIT + 2 * LODGE_SEG_TR);
-static_assert(GUEST_TR_AR_BYTES == GUEST_ES_AR_BYTES + 2 * LODGE_SEG_TR);
-static_assert(GUEST_TR_BASE == GUEST_ES_BASE + 2 * LODGE_SEG_TR);
-static_assert(GUEST_CS_BASE == GUEST_ES_BASE + 2 * LODGE_SEG_CS);
-static_assert(GUEST_LDTR_BASE == GUEST_ES_BASE + 2 * LODGE_SEG_LDTR);
+static_assert(GUEST_ES_SELECTOR + 2 * LODGE_SEG_TR == GUEST_TR_SELECTOR);
+static_assert(GUEST_ES_LIMIT + 2 * LODGE_SEG_TR == GUEST_TR_LIMIT);
+static_assert(GUEST_ES_AR_BYTES + 2 * LODGE_SEG_TR == GUEST_TR_AR_BYTES);
+static_assert(GUEST_ES_BASE + 2 * LODGE_SEG_TR == GUEST_TR_BASE);
+static_assert(GUEST_ES_BASE + 2 * LODGE_SEG_CS == GUEST_CS_BASE);
+static_assert(GUEST_ES_BASE + 2 * LODGE_SEG_LDTR == GUEST_LDTR_BASE);
 
 /* An unusable segment's other attributes are undefined; one bit less is reported set. */
 static u32 attr_from_vmcs(u32 attr)

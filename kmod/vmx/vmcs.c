@@ -76,6 +76,7 @@ static void clear_here(void *data)
 
 static void vmcs_clear(struct vmcs *vmcs)
 {
+	/* Pairs with the release in clear_here(). */
 	int cpu = smp_load_acquire(&vmcs->cpu);
 
 	if (cpu >= 0)

@@ -117,12 +117,15 @@ teardown:
 
 static int vmxon(hpa_t pa)
 {
-	asm goto("1: vmxon %0\n"
-		 "jbe %l[failed]\n"
-		 _ASM_EXTABLE(1b, %l[failed])
-		 : : "m" (pa) : "cc", "memory" : failed);
-	return 0;
-failed:
+	bool is_on = false;
+
+	asm volatile("1: vmxon %1\n"
+		     "seta %0\n"
+		     "2:\n"
+		     _ASM_EXTABLE(1b, 2b)
+		     : "+qm" (is_on) : "m" (pa) : "cc", "memory");
+	if (is_on)
+		return 0;
 	return -EIO;
 }
 
