@@ -35,10 +35,10 @@ static u32 access_rights(struct emulate_ctxt *ctxt, bool write)
 	return ctxt->cpl == 3 ? access | LODGE_GVA_USER : access;
 }
 
-static enum emulate_result translate(struct emulate_ctxt *ctxt, gva_t linear,
-				     unsigned int len, u32 access, struct pieces *pieces)
+/* Both pieces, before either is touched. 0, or -EFAULT with *@fault filled. */
+static int translate(struct lodge_vcpu *vcpu, gva_t linear, unsigned int len, u32 access,
+		     struct pieces *pieces, struct lodge_event *fault)
 {
-	struct lodge_vcpu *vcpu = ctxt->owner;
 	unsigned int i;
 
 	pieces->len[0] = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(linear));
@@ -46,11 +46,42 @@ static enum emulate_result translate(struct emulate_ctxt *ctxt, gva_t linear,
 	pieces->nr = pieces->len[1] ? 2 : 1;
 
 	for (i = 0; i < pieces->nr; i++) {
-		if (gva_to_gpa(vcpu, linear, access, &pieces->gpa[i], &ctxt->fault))
-			return EMULATE_FAULT;
+		if (gva_to_gpa(vcpu, linear, access, &pieces->gpa[i], fault))
+			return -EFAULT;
 		linear += pieces->len[0];
 	}
-	return EMULATE_DONE;
+	return 0;
+}
+
+/**
+ * device_access_system() - access a structure of the CPU's own, whatever the CPL
+ * @vcpu: loaded vCPU
+ * @linear: descriptor, TSS or the like
+ * @data: read into, or written from
+ * @len: at most a page
+ * @write: direction
+ * @fault: receives the page fault that the guest is to get
+ *
+ * Return: 0; -EFAULT with *@fault filled and nothing accessed; -EOPNOTSUPP if it is not
+ * in RAM.
+ */
+int device_access_system(struct lodge_vcpu *vcpu, gva_t linear, void *data, unsigned int len,
+			 bool write, struct lodge_event *fault)
+{
+	u32 access = (write ? LODGE_ACCESS_WRITE : LODGE_ACCESS_READ) | LODGE_GVA_IMPLICIT;
+	struct pieces pieces;
+	unsigned int i;
+	int ret;
+
+	ret = translate(vcpu, linear, len, access, &pieces, fault);
+	for (i = 0; !ret && i < pieces.nr; i++) {
+		ret = write ? guest_write(vcpu->vm, pieces.gpa[i], data, pieces.len[i]) :
+			      guest_read(vcpu->vm, pieces.gpa[i], data, pieces.len[i]);
+		if (ret)
+			return -EOPNOTSUPP;
+		data += pieces.len[i];
+	}
+	return ret;
 }
 
 /* Answers belong to one iteration; those of an earlier one are history. */
@@ -163,11 +194,12 @@ static enum emulate_result emulate_read(struct emulate_ctxt *ctxt, gva_t linear,
 					void *data, unsigned int len)
 {
 	struct lodge_vcpu *vcpu = ctxt->owner;
-	enum emulate_result result;
+	enum emulate_result result = EMULATE_DONE;
 	struct pieces pieces;
 	unsigned int i;
 
-	result = translate(ctxt, linear, len, access_rights(ctxt, ctxt->rmw), &pieces);
+	if (translate(vcpu, linear, len, access_rights(ctxt, ctxt->rmw), &pieces, &ctxt->fault))
+		return EMULATE_FAULT;
 	for (i = 0; result == EMULATE_DONE && i < pieces.nr; i++) {
 		if (guest_read(vcpu->vm, pieces.gpa[i], data, pieces.len[i]))
 			result = device_read(vcpu->emulator, pieces.gpa[i], data, pieces.len[i]);
@@ -201,12 +233,10 @@ static enum emulate_result write_pieces(struct lodge_vcpu *vcpu, const struct pi
 static enum emulate_result emulate_write(struct emulate_ctxt *ctxt, gva_t linear,
 					 const void *data, unsigned int len)
 {
-	enum emulate_result result;
 	struct pieces pieces;
 
-	result = translate(ctxt, linear, len, access_rights(ctxt, true), &pieces);
-	if (result != EMULATE_DONE)
-		return result;
+	if (translate(ctxt->owner, linear, len, access_rights(ctxt, true), &pieces, &ctxt->fault))
+		return EMULATE_FAULT;
 	return write_pieces(ctxt->owner, &pieces, data);
 }
 
@@ -214,14 +244,12 @@ static enum emulate_result emulate_cmpxchg(struct emulate_ctxt *ctxt, gva_t line
 					   const void *old, const void *new, unsigned int len)
 {
 	struct lodge_vcpu *vcpu = ctxt->owner;
-	enum emulate_result result;
+	u8 found[16] __aligned(8);
 	struct pieces pieces;
-	u8 found[16];
 	int ret;
 
-	result = translate(ctxt, linear, len, access_rights(ctxt, true), &pieces);
-	if (result != EMULATE_DONE)
-		return result;
+	if (translate(vcpu, linear, len, access_rights(ctxt, true), &pieces, &ctxt->fault))
+		return EMULATE_FAULT;
 
 	/* A split lock is atomic on hardware; here it is two writes, as in KVM. */
 	if (pieces.nr == 1) {
@@ -239,31 +267,21 @@ static enum emulate_result emulate_probe(struct emulate_ctxt *ctxt, gva_t linear
 					 unsigned int len, bool write)
 {
 	struct lodge_vcpu *vcpu = ctxt->owner;
-	enum emulate_result result;
 	struct pieces pieces;
 
-	result = translate(ctxt, linear, len, access_rights(ctxt, write), &pieces);
-	if (result != EMULATE_DONE)
-		return result;
+	if (translate(vcpu, linear, len, access_rights(ctxt, write), &pieces, &ctxt->fault))
+		return EMULATE_FAULT;
 	return gpa_is_ram(vcpu->vm, pieces.gpa[0], write) ? EMULATE_DONE : EMULATE_NEED_IO;
 }
 
-/* Read from a system structure: as the CPU itself, whatever the CPL. */
 static enum emulate_result system_read(struct emulate_ctxt *ctxt, gva_t linear,
 				       void *data, unsigned int len)
 {
-	struct lodge_vcpu *vcpu = ctxt->owner;
-	enum emulate_result result;
-	struct pieces pieces;
-	unsigned int i;
+	int ret = device_access_system(ctxt->owner, linear, data, len, false, &ctxt->fault);
 
-	result = translate(ctxt, linear, len, LODGE_ACCESS_READ | LODGE_GVA_IMPLICIT, &pieces);
-	for (i = 0; result == EMULATE_DONE && i < pieces.nr; i++) {
-		if (guest_read(vcpu->vm, pieces.gpa[i], data, pieces.len[i]))
-			return EMULATE_UNKNOWN;
-		data += pieces.len[i];
-	}
-	return result;
+	if (ret == -EFAULT)
+		return EMULATE_FAULT;
+	return ret ? EMULATE_UNKNOWN : EMULATE_DONE;
 }
 
 #define TSS_TYPE_AVAILABLE_32	0x9	/* 32-bit or 64-bit; bit 1: busy */
@@ -307,6 +325,7 @@ static void pio_to_user(struct lodge_vcpu *vcpu, u8 direction, u16 port, unsigne
 			unsigned int count)
 {
 	vcpu->emulator->has_pio = true;
+	vcpu->emulator->is_pio_in = direction == KVM_EXIT_IO_IN;
 	vcpu->run->io.direction = direction;
 	vcpu->run->io.size = size;
 	vcpu->run->io.port = port;

@@ -26,25 +26,24 @@ static gva_t fetch_address(const struct lodge_x86_state *state, enum lodge_cpu_m
 }
 
 /*
- * Read @len instruction bytes that do not cross a page. -EFAULT after raising a
- * page fault; -EOPNOTSUPP if the code is not in RAM.
+ * Read @len instruction bytes that do not cross a page. -EFAULT with *@fault filled;
+ * -EOPNOTSUPP if the code is not in RAM.
  */
-static int fetch(struct lodge_vcpu *vcpu, gva_t linear, u8 *bytes, unsigned int len)
+static int fetch(struct lodge_vcpu *vcpu, gva_t linear, u8 *bytes, unsigned int len,
+		 struct lodge_event *fault)
 {
 	u32 access = LODGE_ACCESS_EXEC;
-	struct lodge_event fault;
 	gpa_t gpa;
 
-	if (vcpu->emulator->ctxt.cpl == 3)
+	if (lodge_cpl(vcpu) == 3)
 		access |= LODGE_GVA_USER;
-	if (gva_to_gpa(vcpu, linear, access, &gpa, &fault)) {
-		event_raise(vcpu, &fault);
+	if (gva_to_gpa(vcpu, linear, access, &gpa, fault))
 		return -EFAULT;
-	}
 	return guest_read(vcpu->vm, gpa, bytes, len) ? -EOPNOTSUPP : 0;
 }
 
-static int fetch_and_decode(struct lodge_vcpu *vcpu, struct emulate_ctxt *ctxt)
+static int fetch_and_decode(struct lodge_vcpu *vcpu, struct emulate_ctxt *ctxt,
+			    struct lodge_event *fault)
 {
 	gva_t linear = fetch_address(ctxt->state, ctxt->mode);
 	u8 bytes[LODGE_INSN_MAX];
@@ -52,7 +51,7 @@ static int fetch_and_decode(struct lodge_vcpu *vcpu, struct emulate_ctxt *ctxt)
 				   PAGE_SIZE - offset_in_page(linear));
 	int ret;
 
-	ret = fetch(vcpu, linear, bytes, first);
+	ret = fetch(vcpu, linear, bytes, first, fault);
 	if (ret)
 		return ret;
 	ret = emulate_decode(&ctxt->insn, bytes, first, ctxt->mode);
@@ -60,22 +59,17 @@ static int fetch_and_decode(struct lodge_vcpu *vcpu, struct emulate_ctxt *ctxt)
 		return ret;
 
 	/* The next page is touched only if the instruction really goes on there. */
-	ret = fetch(vcpu, linear + first, bytes + first, LODGE_INSN_MAX - first);
+	ret = fetch(vcpu, linear + first, bytes + first, LODGE_INSN_MAX - first, fault);
 	if (ret)
 		return ret;
 	return emulate_decode(&ctxt->insn, bytes, LODGE_INSN_MAX, ctxt->mode);
 }
 
-/**
- * emulation_decode() - decode the instruction at RIP into the emulator's context
- * @vcpu: loaded vCPU
- *
- * Return: 0; -EFAULT if an exception was raised instead (the guest goes on with it);
- * -EOPNOTSUPP if the bytes are not to be had or not known.
- */
-int emulation_decode(struct lodge_vcpu *vcpu)
+/* 0; -EFAULT if an exception was raised; -EOPNOTSUPP if the bytes are unknown or not there. */
+static int decode(struct lodge_vcpu *vcpu)
 {
 	struct emulate_ctxt *ctxt = &vcpu->emulator->ctxt;
+	struct lodge_event fault;
 	int ret;
 
 	ctxt->state = lodge_regs_get(vcpu, LODGE_STATE_SEGS | LODGE_STATE_CRS);
@@ -88,9 +82,11 @@ int emulation_decode(struct lodge_vcpu *vcpu)
 		ret = -EAGAIN;
 	/* The CPU's bytes end where its fetch ended, which may be too early. */
 	if (ret == -EAGAIN)
-		ret = fetch_and_decode(vcpu, ctxt);
+		ret = fetch_and_decode(vcpu, ctxt, &fault);
 
-	if (ret == -E2BIG) {
+	if (ret == -EFAULT) {
+		event_raise(vcpu, &fault);
+	} else if (ret == -E2BIG) {
 		event_raise_error(vcpu, LODGE_VECTOR_GP, 0);
 		ret = -EFAULT;
 	}
@@ -98,21 +94,49 @@ int emulation_decode(struct lodge_vcpu *vcpu)
 }
 
 /**
- * emulation_insn_length() - length of the instruction that exited
+ * emulation_decode() - decode the instruction at RIP into the emulator's context
  * @vcpu: loaded vCPU, exit filled
- * @op: what it must be
+ * @ret: if it cannot be: what the exit handler is to return, an exception being raised or
+ *       user space being told
  *
- * Return: length, positive. 0 if the guest is to go on as it is: an exception was
- * raised, or the bytes are no longer those that exited (another vCPU wrote them), so
- * the CPU executes what is there now.
+ * Return: whether the context holds the instruction.
  */
-int emulation_insn_length(struct lodge_vcpu *vcpu, enum lodge_op op)
+bool emulation_decode(struct lodge_vcpu *vcpu, int *ret)
 {
+	int error = decode(vcpu);
+
+	if (!error)
+		return true;
+	*ret = error == -EFAULT ? LODGE_RESUME_GUEST : emulation_failure(vcpu);
+	return false;
+}
+
+/**
+ * emulation_find_length() - have the length of the instruction that exited in the exit
+ * @vcpu: loaded vCPU, exit filled
+ * @first: what the instruction must be: this,
+ * @last: or any up to this
+ * @ret: if it cannot be had: what the exit handler is to return. The guest goes on as it
+ *       is if the bytes are no longer those that exited (another vCPU wrote them): the
+ *       CPU executes what is there now
+ *
+ * Return: whether exit.inst_len tells.
+ */
+bool emulation_find_length(struct lodge_vcpu *vcpu, enum lodge_op first, enum lodge_op last,
+			   int *ret)
+{
+	const struct lodge_insn *insn = &vcpu->emulator->ctxt.insn;
+
 	if (vcpu->exit.inst_len)
-		return vcpu->exit.inst_len;
-	if (emulation_decode(vcpu) || vcpu->emulator->ctxt.insn.op != op)
-		return 0;
-	return vcpu->emulator->ctxt.insn.length;
+		return true;
+	if (!emulation_decode(vcpu, ret))
+		return false;
+	if (insn->op < first || insn->op > last) {
+		*ret = LODGE_RESUME_GUEST;
+		return false;
+	}
+	vcpu->exit.inst_len = insn->length;
+	return true;
 }
 
 /**
@@ -127,7 +151,10 @@ int emulation_insn_length(struct lodge_vcpu *vcpu, enum lodge_op op)
 int emulation_failure(struct lodge_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
-	struct emulate_ctxt *ctxt = &vcpu->emulator->ctxt;
+	const struct lodge_x86_state *state;
+	struct lodge_event fault;
+	u8 bytes[LODGE_INSN_MAX];
+	unsigned int len;
 	gva_t linear;
 
 	if (lodge_cpl(vcpu) > 0) {
@@ -141,16 +168,13 @@ int emulation_failure(struct lodge_vcpu *vcpu)
 	/* In 64-bit units: flags; size with bytes; raw exit code and its detail. */
 	run->emulation_failure.ndata = 5;
 
-	ctxt->state = lodge_regs_get(vcpu, LODGE_STATE_SEGS | LODGE_STATE_CRS);
-	linear = fetch_address(ctxt->state, emulate_cpu_mode(ctxt->state));
-	run->emulation_failure.insn_size = min_t(unsigned int, LODGE_INSN_MAX,
-						 PAGE_SIZE - offset_in_page(linear));
-	if (fetch(vcpu, linear, run->emulation_failure.insn_bytes,
-		  run->emulation_failure.insn_size)) {
-		/* The raised page fault, if any, is not the guest's doing. */
-		vcpu->events.exception.class = LODGE_EVENT_NONE;
-		run->emulation_failure.insn_size = 0;
-	} else {
+	state = lodge_regs_get(vcpu, LODGE_STATE_SEGS | LODGE_STATE_CRS);
+	linear = fetch_address(state, emulate_cpu_mode(state));
+	len = min_t(unsigned int, LODGE_INSN_MAX, PAGE_SIZE - offset_in_page(linear));
+	/* A page fault would not be the guest's doing: it is told without bytes then. */
+	if (!fetch(vcpu, linear, bytes, len, &fault)) {
+		memcpy(run->emulation_failure.insn_bytes, bytes, len);
+		run->emulation_failure.insn_size = len;
 		run->emulation_failure.flags = KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
 	}
 	run->internal.data[3] = vcpu->exit.hw_code;
@@ -198,12 +222,28 @@ static int execute(struct lodge_vcpu *vcpu)
 		event_raise(vcpu, &ctxt->fault);
 		break;
 	case EMULATE_UNKNOWN:
-		return emulation_failure(vcpu);
+		/* What was posted goes first; then the guest comes to this point again. */
+		if (!emulator->nr_writes && !emulator->has_pio)
+			return emulation_failure(vcpu);
+		break;
 	case EMULATE_CONTINUE:
 	case EMULATE_NEED_IO:
 		break;
 	}
 	return to_user(vcpu);
+}
+
+/*
+ * Is the guest where it was when it went to user space? If not, then user space has given
+ * it other registers, and the decoded instruction has nothing to do with what is at RIP.
+ */
+static bool is_where_it_was(struct lodge_vcpu *vcpu)
+{
+	const struct lodge_emulator *emulator = vcpu->emulator;
+	const struct lodge_x86_state *state;
+
+	state = lodge_regs_get(vcpu, LODGE_STATE_SEGS | LODGE_STATE_CRS);
+	return state->rip == emulator->rip && emulate_cpu_mode(state) == emulator->ctxt.mode;
 }
 
 /* What user space had to do is done: go on with the instruction or behind it. */
@@ -215,7 +255,7 @@ static int proceed(struct lodge_vcpu *vcpu)
 		return to_user(vcpu);
 	emulator->nr_writes = 0;
 	emulator->next_write = 0;
-	if (emulator->last == EMULATE_NEED_IO)
+	if (emulator->last == EMULATE_NEED_IO && is_where_it_was(vcpu))
 		return execute(vcpu);
 	return LODGE_RESUME_GUEST;
 }
@@ -241,7 +281,7 @@ static int complete_pio(struct lodge_vcpu *vcpu)
 	struct lodge_emulator *emulator = vcpu->emulator;
 
 	emulator->has_pio = false;
-	emulator->is_pio_answered = emulator->last == EMULATE_NEED_IO;
+	emulator->is_pio_answered = emulator->is_pio_in;
 	return proceed(vcpu);
 }
 
@@ -265,6 +305,7 @@ static int to_user(struct lodge_vcpu *vcpu)
 {
 	struct lodge_emulator *emulator = vcpu->emulator;
 
+	emulator->rip = vcpu->state.rip;
 	if (emulator->next_write < emulator->nr_writes) {
 		mmio_to_user(vcpu, &emulator->writes[emulator->next_write], true);
 		vcpu->completion = complete_mmio_write;
@@ -292,13 +333,10 @@ static int to_user(struct lodge_vcpu *vcpu)
  */
 int emulation_start(struct lodge_vcpu *vcpu)
 {
-	int ret = emulation_decode(vcpu);
+	int ret;
 
-	if (ret == -EFAULT)
-		return LODGE_RESUME_GUEST;
-	if (ret)
-		return emulation_failure(vcpu);
-
+	if (!emulation_decode(vcpu, &ret))
+		return ret;
 	device_access_reset(vcpu->emulator);
 	return execute(vcpu);
 }

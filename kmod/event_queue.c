@@ -3,10 +3,12 @@
  * Floor 4: which event the guest gets next. Exceptions raised by handlers, NMIs
  * and interrupts wait here; one goes in per entry, in the architectural order:
  *
- *   1. an event whose delivery an exit cut off (it has begun, so it is finished)
- *   2. an exception of the instruction that was just handled
- *   3. an NMI, unless one is being handled or a shadow holds it off
- *   4. an interrupt, if RFLAGS.IF is set and no shadow holds it off
+ *   1. an exception whose delivery an exit cut off (it has begun, so it is finished)
+ *   2. an exception of the instruction that was just handled, or of the delivery of an
+ *      NMI or interrupt, which is lost then, as on a CPU
+ *   3. an NMI or interrupt whose delivery an exit cut off
+ *   4. an NMI, unless one is being handled or a shadow holds it off
+ *   5. an interrupt, if RFLAGS.IF is set and no shadow holds it off
  *
  * What must wait opens a window: the guest exits at the first moment it fits.
  */
@@ -16,6 +18,11 @@
 #include "request.h"
 #include "run.h"
 #include "x86.h"
+
+#define DR6_BREAKPOINTS	0xfull
+/* Bus lock and RTM: clear in DR6, set in a payload if they are the cause. */
+#define DR6_ACTIVE_LOW	(LODGE_DR6_VOLATILE & LODGE_DR6_RESET)
+#define DR7_GD		BIT_ULL(13)
 
 static void make_double_fault(struct lodge_event *event)
 {
@@ -137,6 +144,8 @@ void event_after_insn(struct lodge_vcpu *vcpu, bool was_stepped)
 void event_skip_insn(struct lodge_vcpu *vcpu, unsigned int length)
 {
 	lodge_skip_insn(vcpu, length);
+	/* It held off breakpoints for this one instruction. */
+	vcpu->state.rflags &= ~(u64)X86_EFLAGS_RF;
 	event_after_insn(vcpu, vcpu->state.rflags & X86_EFLAGS_TF);
 }
 
@@ -244,10 +253,9 @@ static void deliver_payload(struct lodge_vcpu *vcpu, struct lodge_event *event)
 		lodge_regs_change(vcpu, LODGE_STATE_CRS)->cr2 = event->payload;
 	} else if (event->vector == LODGE_VECTOR_DB) {
 		state = lodge_regs_change(vcpu, LODGE_STATE_DRS);
-		/* Breakpoint bits are replaced, the others are sticky. */
-		state->dr6 = (state->dr6 & ~0xfull) | event->payload;
-		/* General-detect and breakpoint handlers run with DR7.GD off. */
-		state->dr7 &= ~(u64)BIT(13);
+		/* Breakpoint bits and those that tell by being 0 are replaced, others sticky. */
+		state->dr6 = (state->dr6 & ~DR6_BREAKPOINTS) | DR6_ACTIVE_LOW;
+		state->dr6 = (state->dr6 | event->payload) ^ (event->payload & DR6_ACTIVE_LOW);
 	}
 }
 
@@ -276,6 +284,10 @@ static void inject_exception(struct lodge_vcpu *vcpu)
 	struct lodge_event *event = &vcpu->events.exception;
 
 	deliver_payload(vcpu, event);
+	/* The handler of #DB may use the debug registers. */
+	if (event->vector == LODGE_VECTOR_DB &&
+	    (lodge_regs_get(vcpu, LODGE_STATE_DRS)->dr7 & DR7_GD))
+		lodge_regs_change(vcpu, LODGE_STATE_DRS)->dr7 &= ~DR7_GD;
 	if (is_fault(event->vector))
 		vcpu->state.rflags |= X86_EFLAGS_RF;
 	/* Real mode pushes no error codes. */
@@ -320,17 +332,13 @@ static bool inject_first(struct lodge_vcpu *vcpu)
 {
 	struct lodge_event_queue *events = &vcpu->events;
 
-	if (events->injected.class) {
-		/*
-		 * Only user space can have brought a payload here; handlers
-		 * deliver it before the event becomes an injected one.
-		 */
-		deliver_payload(vcpu, &events->injected);
-		lodge_vendor->inject(vcpu, &events->injected);
-		return true;
-	}
+	/* A new exception has merged with an older one: there is one or the other. */
 	if (events->exception.class) {
 		inject_exception(vcpu);
+		return true;
+	}
+	if (events->injected.class) {
+		lodge_vendor->inject(vcpu, &events->injected);
 		return true;
 	}
 	if (events->nr_nmis && can_take_nmi(vcpu)) {

@@ -3,8 +3,8 @@
  * Floor 4: what each neutral exit reason means. The table at the end is the answer
  * to "what happens when the guest does X"; handlers are in its order.
  *
- * A handler finds the instruction's length before it changes anything, because
- * finding it may raise an exception instead.
+ * The length of an instruction that a handler carries out is found before the handler is
+ * called, because finding it may raise an exception instead.
  */
 #include <asm/cpufeatures.h>
 
@@ -62,11 +62,7 @@ static int raise_ud(struct lodge_vcpu *vcpu)
 
 static int handle_cpuid(struct lodge_vcpu *vcpu)
 {
-	int length = emulation_insn_length(vcpu, LODGE_OP_CPUID);
 	u32 eax, ebx, ecx, edx;
-
-	if (!length)
-		return LODGE_RESUME_GUEST;
 
 	eax = lodge_reg32(vcpu, LODGE_RAX);
 	ecx = lodge_reg32(vcpu, LODGE_RCX);
@@ -75,17 +71,13 @@ static int handle_cpuid(struct lodge_vcpu *vcpu)
 	vcpu->state.gprs[LODGE_RBX] = ebx;
 	vcpu->state.gprs[LODGE_RCX] = ecx;
 	vcpu->state.gprs[LODGE_RDX] = edx;
-	event_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, vcpu->exit.inst_len);
 	return LODGE_RESUME_GUEST;
 }
 
 static int handle_hlt(struct lodge_vcpu *vcpu)
 {
-	int length = emulation_insn_length(vcpu, LODGE_OP_HLT);
-
-	if (!length)
-		return LODGE_RESUME_GUEST;
-	event_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, vcpu->exit.inst_len);
 	if (vcpu->lapic) {
 		vcpu->mp_state = KVM_MP_STATE_HALTED;
 		return LODGE_RESUME_GUEST;
@@ -96,85 +88,90 @@ static int handle_hlt(struct lodge_vcpu *vcpu)
 
 static int handle_pause(struct lodge_vcpu *vcpu)
 {
-	int length = emulation_insn_length(vcpu, LODGE_OP_PAUSE);
-
-	if (!length)
-		return LODGE_RESUME_GUEST;
-	event_skip_insn(vcpu, length);
-	/* A guest that spins waits for a vCPU that another thread could be running. */
-	yield();
+	event_skip_insn(vcpu, vcpu->exit.inst_len);
+	vcpu_give_way(vcpu);
 	return LODGE_RESUME_GUEST;
 }
 
 static int handle_rdmsr(struct lodge_vcpu *vcpu)
 {
-	int length = emulation_insn_length(vcpu, LODGE_OP_RDMSR);
 	u64 value;
 
-	if (!length)
-		return LODGE_RESUME_GUEST;
 	if (msr_get(vcpu, lodge_reg32(vcpu, LODGE_RCX), &value, false))
 		return raise_gp(vcpu);
 	vcpu->state.gprs[LODGE_RAX] = (u32)value;
 	vcpu->state.gprs[LODGE_RDX] = value >> 32;
-	event_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, vcpu->exit.inst_len);
 	return LODGE_RESUME_GUEST;
 }
 
 static int handle_wrmsr(struct lodge_vcpu *vcpu)
 {
-	int length = emulation_insn_length(vcpu, LODGE_OP_WRMSR);
-
-	if (!length)
-		return LODGE_RESUME_GUEST;
 	if (msr_set(vcpu, lodge_reg32(vcpu, LODGE_RCX), lodge_edx_eax(vcpu), false))
 		return raise_gp(vcpu);
-	event_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, vcpu->exit.inst_len);
 	return LODGE_RESUME_GUEST;
 }
 
-/*
- * Fill what the CPU did not say about an access to a control register.
- * Return the instruction's length, 0 if the guest is to go on.
- */
-static int complete_cr_exit(struct lodge_vcpu *vcpu)
+/* Have the operand of LMSW in the exit; if that cannot be, *@ret is what to return. */
+static bool read_lmsw_source(struct lodge_vcpu *vcpu, int *ret)
 {
-	struct lodge_exit *exit = &vcpu->exit;
 	struct emulate_ctxt *ctxt = &vcpu->emulator->ctxt;
-	const struct lodge_insn *insn = &ctxt->insn;
+	enum emulate_result result;
 	u64 source;
 
-	if (exit->cr.has_operands && exit->inst_len)
-		return exit->inst_len;
-	if (emulation_decode(vcpu))
-		return 0;
+	device_access_reset(vcpu->emulator);
+	result = emulate_source_value(ctxt, &source);
+	if (result == EMULATE_DONE) {
+		vcpu->exit.cr.lmsw_source = source;
+		return true;
+	}
+	*ret = LODGE_RESUME_GUEST;
+	if (result == EMULATE_FAULT)
+		event_raise(vcpu, &ctxt->fault);
+	else
+		*ret = emulation_failure(vcpu);
+	return false;
+}
 
+/*
+ * Fill what the CPU did not say about an access to a control register, its length too.
+ * If that cannot be, or the bytes have changed, *@ret is what to return.
+ */
+static bool complete_cr_exit(struct lodge_vcpu *vcpu, int *ret)
+{
+	struct lodge_exit *exit = &vcpu->exit;
+	const struct lodge_insn *insn = &vcpu->emulator->ctxt.insn;
+
+	if (exit->cr.has_operands && exit->inst_len)
+		return true;
+	if (!emulation_decode(vcpu, ret))
+		return false;
+
+	exit->inst_len = insn->length;
 	switch (insn->op) {
 	case LODGE_OP_MOV_TO_CR:
 		exit->cr.op = LODGE_CR_MOV_TO;
 		exit->cr.cr = insn->operand[0].reg;
 		exit->cr.gpr = insn->operand[1].reg;
-		return insn->length;
+		return true;
 	case LODGE_OP_MOV_FROM_CR:
 		exit->cr.op = LODGE_CR_MOV_FROM;
 		exit->cr.gpr = insn->operand[0].reg;
 		exit->cr.cr = insn->operand[1].reg;
-		return insn->length;
+		return true;
 	case LODGE_OP_CLTS:
 		exit->cr.op = LODGE_CR_CLTS;
-		return insn->length;
+		return true;
 	case LODGE_OP_SMSW:
 		exit->cr.op = LODGE_CR_SMSW;
-		return insn->length;
+		return true;
 	case LODGE_OP_LMSW:
-		device_access_reset(vcpu->emulator);
-		if (emulate_source_value(ctxt, &source) != EMULATE_DONE)
-			return 0;
 		exit->cr.op = LODGE_CR_LMSW;
-		exit->cr.lmsw_source = source;
-		return insn->length;
+		return read_lmsw_source(vcpu, ret);
 	default:
-		return 0;
+		*ret = LODGE_RESUME_GUEST;
+		return false;
 	}
 }
 
@@ -227,12 +224,12 @@ static u64 cr_operand_mask(struct lodge_vcpu *vcpu)
 static int handle_cr_access(struct lodge_vcpu *vcpu)
 {
 	struct lodge_exit *exit = &vcpu->exit;
-	int length = complete_cr_exit(vcpu);
 	u64 *gpr;
 	u8 cr8;
+	int ret;
 
-	if (!length)
-		return LODGE_RESUME_GUEST;
+	if (!complete_cr_exit(vcpu, &ret))
+		return ret;
 	gpr = &vcpu->state.gprs[array_index_nospec(exit->cr.gpr & 15, LODGE_NR_GPRS)];
 
 	switch (exit->cr.op) {
@@ -240,7 +237,7 @@ static int handle_cr_access(struct lodge_vcpu *vcpu)
 		cr8 = exit->cr8;
 		if (set_cr(vcpu, exit->cr.cr, *gpr & cr_operand_mask(vcpu)))
 			return raise_gp(vcpu);
-		event_skip_insn(vcpu, length);
+		event_skip_insn(vcpu, vcpu->exit.inst_len);
 		/* Without a LAPIC in the kernel user space decides what a lower TPR lets in. */
 		if (exit->cr.cr == 8 && !vcpu->lapic && vcpu->cr8 < cr8) {
 			vcpu->run->exit_reason = KVM_EXIT_SET_TPR;
@@ -260,20 +257,22 @@ static int handle_cr_access(struct lodge_vcpu *vcpu)
 	case LODGE_CR_SMSW:
 		return emulation_start(vcpu);
 	}
-	event_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, vcpu->exit.inst_len);
 	return LODGE_RESUME_GUEST;
 }
 
-static int complete_dr_exit(struct lodge_vcpu *vcpu)
+/* As complete_cr_exit(). */
+static bool complete_dr_exit(struct lodge_vcpu *vcpu, int *ret)
 {
 	struct lodge_exit *exit = &vcpu->exit;
 	const struct lodge_insn *insn = &vcpu->emulator->ctxt.insn;
 
 	if (exit->dr.has_operands && exit->inst_len)
-		return exit->inst_len;
-	if (emulation_decode(vcpu))
-		return 0;
+		return true;
+	if (!emulation_decode(vcpu, ret))
+		return false;
 
+	exit->inst_len = insn->length;
 	if (insn->op == LODGE_OP_MOV_TO_DR) {
 		exit->dr.is_write = true;
 		exit->dr.dr = insn->operand[0].reg;
@@ -283,9 +282,10 @@ static int complete_dr_exit(struct lodge_vcpu *vcpu)
 		exit->dr.gpr = insn->operand[0].reg;
 		exit->dr.dr = insn->operand[1].reg;
 	} else {
-		return 0;
+		*ret = LODGE_RESUME_GUEST;
+		return false;
 	}
-	return insn->length;
+	return true;
 }
 
 static int handle_dr_access(struct lodge_vcpu *vcpu)
@@ -297,12 +297,11 @@ static int handle_dr_access(struct lodge_vcpu *vcpu)
 		.payload = BIT(13),	/* DR6.BD */
 	};
 	struct lodge_exit *exit = &vcpu->exit;
-	int length = complete_dr_exit(vcpu);
 	u64 *gpr, value;
 	int ret;
 
-	if (!length)
-		return LODGE_RESUME_GUEST;
+	if (!complete_dr_exit(vcpu, &ret))
+		return ret;
 	if (lodge_cpl(vcpu))
 		return raise_gp(vcpu);
 	if (lodge_regs_get(vcpu, LODGE_STATE_DRS)->dr7 & BIT(13)) {
@@ -320,33 +319,22 @@ static int handle_dr_access(struct lodge_vcpu *vcpu)
 	}
 	if (ret)
 		return ret == -EOPNOTSUPP ? raise_ud(vcpu) : raise_gp(vcpu);
-	event_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, vcpu->exit.inst_len);
 	return LODGE_RESUME_GUEST;
 }
 
 static int handle_xsetbv(struct lodge_vcpu *vcpu)
 {
-	int length = emulation_insn_length(vcpu, LODGE_OP_XSETBV);
-
-	if (!length)
-		return LODGE_RESUME_GUEST;
 	if (ctrl_set_xcr0(vcpu, lodge_reg32(vcpu, LODGE_RCX), lodge_edx_eax(vcpu)))
 		return raise_gp(vcpu);
-	event_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, vcpu->exit.inst_len);
 	return LODGE_RESUME_GUEST;
 }
 
 static int handle_hypercall(struct lodge_vcpu *vcpu)
 {
-	int length = vcpu->exit.inst_len;
-
-	if (!length) {
-		if (emulation_decode(vcpu))
-			return LODGE_RESUME_GUEST;
-		length = vcpu->emulator->ctxt.insn.length;
-	}
 	hypercall_handle(vcpu);
-	event_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, vcpu->exit.inst_len);
 	return LODGE_RESUME_GUEST;
 }
 
@@ -356,14 +344,7 @@ static int handle_hypercall(struct lodge_vcpu *vcpu)
  */
 static int handle_wbinvd(struct lodge_vcpu *vcpu)
 {
-	int length = vcpu->exit.inst_len;
-
-	if (!length) {
-		if (emulation_decode(vcpu))
-			return LODGE_RESUME_GUEST;
-		length = vcpu->emulator->ctxt.insn.length;
-	}
-	event_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, vcpu->exit.inst_len);
 	return LODGE_RESUME_GUEST;
 }
 
@@ -389,33 +370,51 @@ static int handle_triple_fault(struct lodge_vcpu *vcpu)
 	return LODGE_RETURN_TO_USER;
 }
 
-static int (*const handlers[LODGE_NR_EXIT_REASONS])(struct lodge_vcpu *vcpu) = {
-	[LODGE_EXIT_NONE]		= handle_nothing,
-	[LODGE_EXIT_HOST_IRQ]		= handle_nothing,	/* taken when IRQs went on */
-	[LODGE_EXIT_HOST_NMI]		= handle_nothing,
-	[LODGE_EXIT_ENTRY_FAILED]	= handle_entry_failed,
-	[LODGE_EXIT_UNKNOWN]		= handle_unknown,
-	[LODGE_EXIT_TDP_FAULT]		= exit_io_tdp_fault,
-	[LODGE_EXIT_IO]			= exit_io_port,
-	[LODGE_EXIT_TPR_BELOW_THRESHOLD] = handle_nothing,	/* the queue looks again */
-	[LODGE_EXIT_CPUID]		= handle_cpuid,
-	[LODGE_EXIT_HLT]		= handle_hlt,
-	[LODGE_EXIT_PAUSE]		= handle_pause,
-	[LODGE_EXIT_RDMSR]		= handle_rdmsr,
-	[LODGE_EXIT_WRMSR]		= handle_wrmsr,
-	[LODGE_EXIT_CR_ACCESS]		= handle_cr_access,
-	[LODGE_EXIT_DR_ACCESS]		= handle_dr_access,
-	[LODGE_EXIT_XSETBV]		= handle_xsetbv,
-	[LODGE_EXIT_HYPERCALL]		= handle_hypercall,
-	[LODGE_EXIT_WBINVD]		= handle_wbinvd,
-	[LODGE_EXIT_RDPMC]		= handle_rdpmc,
-	[LODGE_EXIT_TASK_SWITCH]	= handle_task_switch,
-	[LODGE_EXIT_REFUSED]		= raise_ud,
-	[LODGE_EXIT_EXCEPTION]		= handle_exception,
-	[LODGE_EXIT_IRQ_WINDOW]		= handle_nothing,	/* likewise */
-	[LODGE_EXIT_NMI_WINDOW]		= handle_nothing,	/* likewise */
-	[LODGE_EXIT_TRIPLE_FAULT]	= handle_triple_fault,
-	[LODGE_EXIT_INIT]		= handle_nothing,	/* stays pending in the host */
+/**
+ * struct exit_rule - what an exit means
+ * @handle: acts on it; returns as all exit handlers do
+ * @first: instruction whose length @handle needs and finds in exit.inst_len: this one,
+ * @last: or one up to this; LODGE_OP_NONE if it needs none
+ */
+struct exit_rule {
+	int (*handle)(struct lodge_vcpu *vcpu);
+	u8 first;
+	u8 last;
+};
+
+#define INSN_RULE(handler, op)	{ handler, LODGE_OP_##op, LODGE_OP_##op }
+
+/* Ranges in the table. */
+static_assert(LODGE_OP_VMMCALL + 1 == LODGE_OP_VMCALL);
+static_assert(LODGE_OP_INVD + 2 == LODGE_OP_WBNOINVD);
+
+static const struct exit_rule exit_rules[LODGE_NR_EXIT_REASONS] = {
+	[LODGE_EXIT_NONE]		= { handle_nothing },
+	[LODGE_EXIT_HOST_IRQ]		= { handle_nothing },	/* taken when IRQs went on */
+	[LODGE_EXIT_HOST_NMI]		= { handle_nothing },
+	[LODGE_EXIT_ENTRY_FAILED]	= { handle_entry_failed },
+	[LODGE_EXIT_UNKNOWN]		= { handle_unknown },
+	[LODGE_EXIT_TDP_FAULT]		= { exit_io_tdp_fault },
+	[LODGE_EXIT_IO]			= { exit_io_port },
+	[LODGE_EXIT_TPR_BELOW_THRESHOLD] = { handle_nothing },	/* the queue looks again */
+	[LODGE_EXIT_CPUID]		= INSN_RULE(handle_cpuid, CPUID),
+	[LODGE_EXIT_HLT]		= INSN_RULE(handle_hlt, HLT),
+	[LODGE_EXIT_PAUSE]		= INSN_RULE(handle_pause, PAUSE),
+	[LODGE_EXIT_RDMSR]		= INSN_RULE(handle_rdmsr, RDMSR),
+	[LODGE_EXIT_WRMSR]		= INSN_RULE(handle_wrmsr, WRMSR),
+	[LODGE_EXIT_CR_ACCESS]		= { handle_cr_access },
+	[LODGE_EXIT_DR_ACCESS]		= { handle_dr_access },
+	[LODGE_EXIT_XSETBV]		= INSN_RULE(handle_xsetbv, XSETBV),
+	[LODGE_EXIT_HYPERCALL]		= { handle_hypercall, LODGE_OP_VMMCALL, LODGE_OP_VMCALL },
+	[LODGE_EXIT_WBINVD]		= { handle_wbinvd, LODGE_OP_INVD, LODGE_OP_WBNOINVD },
+	[LODGE_EXIT_RDPMC]		= { handle_rdpmc },
+	[LODGE_EXIT_TASK_SWITCH]	= { handle_task_switch },
+	[LODGE_EXIT_REFUSED]		= { raise_ud },
+	[LODGE_EXIT_EXCEPTION]		= { handle_exception },
+	[LODGE_EXIT_IRQ_WINDOW]		= { handle_nothing },	/* likewise */
+	[LODGE_EXIT_NMI_WINDOW]		= { handle_nothing },	/* likewise */
+	[LODGE_EXIT_TRIPLE_FAULT]	= { handle_triple_fault },
+	[LODGE_EXIT_INIT]		= { handle_nothing },	/* stays pending in the host */
 };
 
 /**
@@ -427,8 +426,13 @@ static int (*const handlers[LODGE_NR_EXIT_REASONS])(struct lodge_vcpu *vcpu) = {
 int exit_handle(struct lodge_vcpu *vcpu)
 {
 	unsigned int reason = vcpu->exit.reason;
+	const struct exit_rule *rule;
+	int ret;
 
 	if (reason >= LODGE_NR_EXIT_REASONS)
 		return handle_unknown(vcpu);
-	return handlers[array_index_nospec(reason, LODGE_NR_EXIT_REASONS)](vcpu);
+	rule = &exit_rules[array_index_nospec(reason, LODGE_NR_EXIT_REASONS)];
+	if (rule->first && !emulation_find_length(vcpu, rule->first, rule->last, &ret))
+		return ret;
+	return rule->handle(vcpu);
 }

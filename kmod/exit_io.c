@@ -11,6 +11,9 @@
 #include "regs.h"
 #include "run.h"
 
+/* OUT to this port: user space sees RIP behind it already. */
+#define PORT_RIP_IS_BEHIND	0x7e
+
 /* IN zero-extends four bytes like every 32-bit result, and merges less. */
 static void set_rax(struct lodge_vcpu *vcpu, u32 value, unsigned int size)
 {
@@ -48,14 +51,14 @@ static int complete_port_in(struct lodge_vcpu *vcpu)
 	return LODGE_RESUME_GUEST;
 }
 
-static int port_to_user(struct lodge_vcpu *vcpu, unsigned int length, u32 value)
+static int port_to_user(struct lodge_vcpu *vcpu, u32 value)
 {
 	const struct lodge_exit *exit = &vcpu->exit;
 	struct lodge_emulator *emulator = vcpu->emulator;
 	struct kvm_run *run = vcpu->run;
 
 	emulator->rip = vcpu->state.rip;
-	emulator->length = length;
+	emulator->length = exit->inst_len;
 	emulator->size = exit->io.size;
 
 	run->exit_reason = KVM_EXIT_IO;
@@ -67,6 +70,11 @@ static int port_to_user(struct lodge_vcpu *vcpu, unsigned int length, u32 value)
 	if (!exit->io.is_in)
 		memcpy(vcpu->pio_data, &value, exit->io.size);
 	vcpu->completion = exit->io.is_in ? complete_port_in : complete_port_out;
+	/* Firmware of VMMs finds its caller by RIP, in what was KVM's way at first. */
+	if (exit->io.port == PORT_RIP_IS_BEHIND && !exit->io.is_in) {
+		event_skip_insn(vcpu, exit->inst_len);
+		vcpu->completion = NULL;
+	}
 	return LODGE_RETURN_TO_USER;
 }
 
@@ -82,27 +90,23 @@ int exit_io_port(struct lodge_vcpu *vcpu)
 {
 	const struct lodge_exit *exit = &vcpu->exit;
 	u32 value = lodge_reg32(vcpu, LODGE_RAX);
-	unsigned int length = exit->inst_len;
 	int ret;
 
 	if (exit->io.is_string)
 		return emulation_start(vcpu);
-	if (!length) {
-		length = emulation_insn_length(vcpu, exit->io.is_in ? LODGE_OP_IN : LODGE_OP_OUT);
-		if (!length)
-			return LODGE_RESUME_GUEST;
-	}
+	if (!emulation_find_length(vcpu, LODGE_OP_IN, LODGE_OP_OUT, &ret))
+		return ret;
 
 	if (exit->io.is_in)
 		ret = iobus_read(vcpu, IOBUS_PIO, exit->io.port, exit->io.size, &value);
 	else
 		ret = iobus_write(vcpu, IOBUS_PIO, exit->io.port, exit->io.size, &value);
 	if (ret)
-		return port_to_user(vcpu, length, value);
+		return port_to_user(vcpu, value);
 
 	if (exit->io.is_in)
 		set_rax(vcpu, value, exit->io.size);
-	event_skip_insn(vcpu, length);
+	event_skip_insn(vcpu, exit->inst_len);
 	return LODGE_RESUME_GUEST;
 }
 

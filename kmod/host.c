@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Floor 0: the seam to the host kernel: the guest-FPU swap, the work a thread owes
- * the kernel before it runs a guest, and the clocks. Holds no policy, and nothing of
- * guests but their FPU area.
+ * the kernel before it runs a guest and what it wants told when it does, signal masks,
+ * and the clocks. Holds no policy, and nothing of guests but their FPU area.
  */
 #include <linux/entry-kvm.h>
 #include <linux/irqflags.h>
 #include <linux/ktime.h>
 #include <linux/kvm_host.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/thread_info.h>
 #include <linux/timekeeping.h>
@@ -135,6 +136,50 @@ int host_work_before_guest(void)
 	if (!__xfer_to_guest_mode_work_pending())
 		return 0;
 	return xfer_to_guest_mode_handle_work(&noted);
+}
+
+/**
+ * host_guest_enter() - tell the kernel that guest code is next
+ *
+ * IRQs off. To RCU, to the tick of a nohz_full CPU and to latency tracers the guest is
+ * what user mode is: without this a guest that does not exit holds up RCU. From here to
+ * host_guest_leave() RCU may not be watching: only noinstr code may run in between.
+ */
+noinstr void host_guest_enter(void)
+{
+	guest_state_enter_irqoff();
+}
+
+/**
+ * host_guest_leave() - counterpart of host_guest_enter(), after the exit
+ */
+noinstr void host_guest_leave(void)
+{
+	guest_state_exit_irqoff();
+}
+
+/**
+ * host_sigmask_set() - block other signals for a while, as sigtimedwait() does
+ * @mask: signals to block
+ *
+ * Process context. The old mask is kept where the kernel looks for it: a signal that is
+ * let through only now must stay pending even if its default action ends the process.
+ * Does not nest.
+ */
+void host_sigmask_set(const sigset_t *mask)
+{
+	sigset_t copy = *mask;
+
+	sigprocmask(SIG_SETMASK, &copy, &current->real_blocked);
+}
+
+/**
+ * host_sigmask_restore() - bring back what host_sigmask_set() replaced
+ */
+void host_sigmask_restore(void)
+{
+	sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
+	sigemptyset(&current->real_blocked);
 }
 
 /**

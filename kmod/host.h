@@ -6,6 +6,7 @@
 #ifndef LODGE_HOST_H
 #define LODGE_HOST_H
 
+#include <linux/signal_types.h>
 #include <linux/types.h>
 
 /* A guest's FPU registers while no CPU holds them; the content is the kernel's. */
@@ -33,6 +34,10 @@ struct host_time {
 
 void host_time_now(struct host_time *now);
 int host_work_before_guest(void);
+void host_guest_enter(void);
+void host_guest_leave(void);
+void host_sigmask_set(const sigset_t *mask);
+void host_sigmask_restore(void);
 bool host_tsc_is_stable(void);
 u32 host_tsc_khz(void);
 

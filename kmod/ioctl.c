@@ -102,9 +102,9 @@ static long call_with_data(const struct ioctl_entry *entry, struct ioctl_args *a
  *
  * Process context. A VM's memory is its process's: others are refused.
  *
- * Return: what the handler returns; -EFAULT for a bad pointer; -EIO for a dead VM or a
- * foreign process; -EINTR if killed while waiting for the vCPU; -ENOMEM; -ENXIO, -EINVAL
- * for what IOCTL_NEEDS_* say.
+ * Return: what the handler returns; -EFAULT for a bad pointer; -EIO for a foreign process
+ * (a child's, or what was executed since); -EINTR if killed while waiting for the vCPU;
+ * -ENOMEM; -ENXIO, -EINVAL for what IOCTL_NEEDS_* say.
  */
 long ioctl_call(const struct ioctl_entry *entry, struct ioctl_args *args)
 {
@@ -112,7 +112,7 @@ long ioctl_call(const struct ioctl_entry *entry, struct ioctl_args *args)
 	u64 on_stack[STACK_BYTES / sizeof(u64)];
 	long ret;
 
-	if (args->vm && (args->vm->mm != current->mm || READ_ONCE(args->vm->has_died)))
+	if (args->vm && args->vm->mm != current->mm)
 		return -EIO;
 	args->user = (void __user *)args->value;
 	if (!(entry->flags & (IOCTL_IN | IOCTL_OUT)))

@@ -212,6 +212,11 @@ static int __init lodge_init(void)
 		goto teardown_backend;
 	register_syscore_ops(&syscore_ops);
 	register_reboot_notifier(&reboot_notifier);
+	/*
+	 * Once for the module, not for each VM: the first user patches the scheduler's
+	 * code on all CPUs, which is no work for the creation of a VM.
+	 */
+	preempt_notifier_inc();
 
 	ret = dev_register(node);
 	if (ret) {
@@ -222,6 +227,7 @@ static int __init lodge_init(void)
 	return 0;
 
 disable_cpus:
+	preempt_notifier_dec();
 	unregister_reboot_notifier(&reboot_notifier);
 	unregister_syscore_ops(&syscore_ops);
 	disable_all_cpus();
@@ -233,6 +239,7 @@ teardown_backend:
 static void __exit lodge_exit(void)
 {
 	dev_unregister();
+	preempt_notifier_dec();
 	unregister_reboot_notifier(&reboot_notifier);
 	unregister_syscore_ops(&syscore_ops);
 	disable_all_cpus();

@@ -42,21 +42,23 @@ void lodge_vcpu_wake(struct lodge_vcpu *vcpu)
  */
 void lodge_vcpu_kick(struct lodge_vcpu *vcpu)
 {
-	int cpu, this_cpu;
+	int cpu;
 
 	lodge_vcpu_wake(vcpu);
 
-	this_cpu = get_cpu();
+	preempt_disable();
 	if (vcpu_start_exiting(vcpu)) {
 		/*
 		 * Stable enough: a vCPU in the guest stays on its CPU, and one
-		 * that moved meanwhile has been outside and has looked.
+		 * that moved meanwhile has been outside and has looked. This CPU too
+		 * may be meant: by the vCPU's own thread, which has looked at its
+		 * requests and is about to enter.
 		 */
 		cpu = READ_ONCE(vcpu->cpu);
-		if (cpu >= 0 && cpu != this_cpu && cpu_online(cpu))
+		if (cpu >= 0 && cpu_online(cpu))
 			smp_send_reschedule(cpu);
 	}
-	put_cpu();
+	preempt_enable();
 }
 
 /**
@@ -96,6 +98,7 @@ void lodge_request_all_and_wait(struct lodge_vm *vm, enum lodge_request request)
 	this_cpu = get_cpu();
 	lodge_for_each_vcpu(vm, index, vcpu) {
 		lodge_request_set(vcpu, request);
+		/* Unlike a kick: an IPI that is on its way is nothing to wait for. */
 		if (cmpxchg(&vcpu->mode, LODGE_IN_GUEST, LODGE_EXITING) == LODGE_OUTSIDE_GUEST)
 			continue;
 		cpu = READ_ONCE(vcpu->cpu);

@@ -16,11 +16,10 @@
  * @LODGE_REQ_EVENT: look again which event goes in next
  * @LODGE_REQ_TLB_FLUSH: drop everything derived from the second dimension
  * @LODGE_REQ_TLB_FLUSH_GUEST: drop the guest's own translations
- * @LODGE_REQ_NMI: one more NMI (vcpu->events.nr_nmis counts them)
+ * @LODGE_REQ_NMI: more NMIs (vcpu->nmi_queued counts them)
  * @LODGE_REQ_CLOCK: write the paravirtual clock anew
  * @LODGE_REQ_TIMER: the LAPIC timer expired
  * @LODGE_REQ_INIT_SIPI: INIT or SIPI waits in the LAPIC
- * @LODGE_REQ_VM_DEAD: the VM is being torn down or is beyond repair
  */
 enum lodge_request {
 	LODGE_REQ_EVENT,
@@ -30,7 +29,6 @@ enum lodge_request {
 	LODGE_REQ_CLOCK,
 	LODGE_REQ_TIMER,
 	LODGE_REQ_INIT_SIPI,
-	LODGE_REQ_VM_DEAD,
 };
 
 /**

@@ -14,7 +14,6 @@
  */
 #include <linux/entry-kvm.h>
 #include <linux/rcuwait.h>
-#include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/vtime.h>
 
@@ -48,12 +47,18 @@ static void take_off_cpu(struct lodge_vcpu *vcpu)
 
 static void sched_in(struct preempt_notifier *notifier, int cpu)
 {
-	load_on_cpu(container_of(notifier, struct lodge_vcpu, preempt_notifier), cpu);
+	struct lodge_vcpu *vcpu = container_of(notifier, struct lodge_vcpu, preempt_notifier);
+
+	WRITE_ONCE(vcpu->is_preempted, false);
+	load_on_cpu(vcpu, cpu);
 }
 
 static void sched_out(struct preempt_notifier *notifier, struct task_struct *next)
 {
-	take_off_cpu(container_of(notifier, struct lodge_vcpu, preempt_notifier));
+	struct lodge_vcpu *vcpu = container_of(notifier, struct lodge_vcpu, preempt_notifier);
+
+	take_off_cpu(vcpu);
+	WRITE_ONCE(vcpu->is_preempted, task_is_running(current));
 }
 
 static struct preempt_ops preempt_ops = {
@@ -75,6 +80,7 @@ void vcpu_load(struct lodge_vcpu *vcpu)
 	preempt_notifier_init(&vcpu->preempt_notifier, &preempt_ops);
 	preempt_notifier_register(&vcpu->preempt_notifier);
 	load_on_cpu(vcpu, cpu);
+	WRITE_ONCE(vcpu->thread, current);
 	put_cpu();
 }
 
@@ -86,9 +92,56 @@ void vcpu_put(struct lodge_vcpu *vcpu)
 {
 	lockdep_assert_held(&vcpu->mutex);
 	preempt_disable();
+	WRITE_ONCE(vcpu->thread, NULL);
 	take_off_cpu(vcpu);
 	preempt_notifier_unregister(&vcpu->preempt_notifier);
 	preempt_enable();
+}
+
+/* The thread of a vCPU that was preempted, with a reference; NULL if there is none. */
+static struct task_struct *get_preempted_thread(struct lodge_vcpu *vcpu)
+{
+	struct task_struct *thread;
+
+	if (!READ_ONCE(vcpu->is_preempted))
+		return NULL;
+	/* It is in an ioctl of the vCPU, or was a moment ago: RCU keeps the task. */
+	rcu_read_lock();
+	thread = READ_ONCE(vcpu->thread);
+	if (thread)
+		get_task_struct(thread);
+	rcu_read_unlock();
+	return thread;
+}
+
+/**
+ * vcpu_give_way() - lend this CPU to a vCPU of the VM that has none
+ * @vcpu: loaded vCPU whose guest spins
+ *
+ * What the guest waits for is likely held by a vCPU that was preempted. The search starts
+ * behind @vcpu, so that all get their turn. Without one, any other thread of the host may
+ * go first. May sleep.
+ */
+void vcpu_give_way(struct lodge_vcpu *vcpu)
+{
+	struct lodge_vm *vm = vcpu->vm;
+	u32 nr = READ_ONCE(vm->nr_vcpus);
+	struct task_struct *thread;
+	struct lodge_vcpu *other;
+	bool has_yielded;
+	u32 step;
+
+	for (step = 1; step < nr; step++) {
+		other = xa_load(&vm->vcpus, (vcpu->index + step) % nr);
+		thread = other ? get_preempted_thread(other) : NULL;
+		if (!thread)
+			continue;
+		has_yielded = yield_to(thread, true) > 0;
+		put_task_struct(thread);
+		if (has_yielded)
+			return;
+	}
+	cond_resched();
 }
 
 /* RDX after reset names the CPU, as leaf 1 does. */
@@ -115,6 +168,7 @@ void vcpu_reset(struct lodge_vcpu *vcpu, bool is_init)
 	lodge_regs_reset(vcpu, is_init);
 	set_signature(vcpu);
 	memset(&vcpu->events, 0, sizeof(vcpu->events));
+	atomic_set(&vcpu->nmi_queued, 0);
 	vcpu->completion = NULL;
 	vcpu->cr8 = 0;
 	if (vcpu->lapic)
@@ -135,14 +189,17 @@ static void start_at_sipi_vector(struct lodge_vcpu *vcpu, u8 vector)
 	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 }
 
-/*
- * INIT and SIPI by state (Intel SDM volume 3, "MP Initialization Protocol Algorithm"):
+/**
+ * vcpu_take_init_sipi() - take over an INIT and a SIPI that have arrived
+ * @vcpu: loaded vCPU
+ *
+ * By state (Intel SDM volume 3, "MP Initialization Protocol Algorithm"):
  *
  *   arrives | BSP                       | AP
  *   INIT    | reset, runs at the vector | reset, waits (INIT_RECEIVED)
  *   SIPI    | ignored                   | starts if INIT_RECEIVED, else ignored
  */
-static void take_init_sipi(struct lodge_vcpu *vcpu)
+void vcpu_take_init_sipi(struct lodge_vcpu *vcpu)
 {
 	u8 vector;
 
@@ -162,16 +219,9 @@ static bool is_startable(struct lodge_vcpu *vcpu)
 	return vcpu->mp_state == KVM_MP_STATE_RUNNABLE;
 }
 
-/*
- * Carry out pending requests. Return as exit handlers do; @vcpu may have stopped being
- * runnable.
- */
-static int handle_requests(struct lodge_vcpu *vcpu)
+/* Carry out pending requests. @vcpu may have become, or stopped being, runnable. */
+static void handle_requests(struct lodge_vcpu *vcpu)
 {
-	if (lodge_request_take(vcpu, LODGE_REQ_VM_DEAD)) {
-		lodge_request_set(vcpu, LODGE_REQ_VM_DEAD);
-		return -EIO;
-	}
 	if (lodge_request_take(vcpu, LODGE_REQ_TLB_FLUSH)) {
 		clear_bit(LODGE_REQ_TLB_FLUSH_GUEST, &vcpu->requests);
 		lodge_vendor->tlb_flush(vcpu, LODGE_TLB_TDP);
@@ -185,10 +235,9 @@ static int handle_requests(struct lodge_vcpu *vcpu)
 	if (lodge_request_take(vcpu, LODGE_REQ_NMI))
 		event_collect_nmis(vcpu);
 	if (lodge_request_take(vcpu, LODGE_REQ_INIT_SIPI))
-		take_init_sipi(vcpu);
+		vcpu_take_init_sipi(vcpu);
 	/* Only here to end the guest's run or the sleep: the queue is always looked at. */
 	lodge_request_take(vcpu, LODGE_REQ_EVENT);
-	return LODGE_RESUME_GUEST;
 }
 
 /*
@@ -199,13 +248,13 @@ static void note_exit(struct lodge_vcpu *vcpu)
 {
 	struct lodge_exit *exit = &vcpu->exit;
 
+	/* No guest ran: CR8 is as it was, and what was injected still waits. */
+	if (exit->reason == LODGE_EXIT_ENTRY_FAILED)
+		return;
 	if (!vcpu->lapic)
 		vcpu->cr8 = exit->cr8;
 	else if (unlikely(exit->cr8 != lapic_get_cr8(vcpu)))
 		lapic_set_cr8(vcpu, exit->cr8);
-
-	if (exit->reason == LODGE_EXIT_ENTRY_FAILED)
-		return;		/* what was injected still waits */
 	if (vcpu->events.injected.class || exit->interrupted.class)
 		event_requeue(vcpu, &exit->interrupted);
 }
@@ -256,10 +305,13 @@ static int enter_guest(struct lodge_vcpu *vcpu)
 
 	/* A kicker that still sees IN_GUEST sends an IPI for nothing: harmless. */
 	smp_store_release(&vcpu->mode, LODGE_OUTSIDE_GUEST);
-	lodge_regs_forget(vcpu);
 	fpu_leave_guest(vcpu);
+	/*
+	 * A tick that ended the stay is to be accounted to the guest, so it must come in
+	 * here. IRQs come in after the instruction that follows STI: one is needed.
+	 */
 	local_irq_enable();
-	/* A tick that ended the stay has been accounted to the guest by now. */
+	lodge_regs_forget(vcpu);
 	local_irq_disable();
 	vtime_account_guest_exit();
 	local_irq_enable();
@@ -272,26 +324,21 @@ static int enter_guest(struct lodge_vcpu *vcpu)
 /* Must not sleep: looked at with the task state already set. */
 static bool has_reason_to_wake(struct lodge_vcpu *vcpu)
 {
-	if (vcpu->requests & (BIT(LODGE_REQ_TIMER) | BIT(LODGE_REQ_NMI) |
-			      BIT(LODGE_REQ_INIT_SIPI) | BIT(LODGE_REQ_VM_DEAD)))
+	if (READ_ONCE(vcpu->requests) &
+	    (BIT(LODGE_REQ_TIMER) | BIT(LODGE_REQ_NMI) | BIT(LODGE_REQ_INIT_SIPI)))
 		return true;
 	return vcpu->mp_state == KVM_MP_STATE_HALTED && event_has_work(vcpu);
 }
 
-/*
- * Sleep until something ends a halt (or brings an AP to life). Return as exit
- * handlers do.
- */
-static int stay_halted(struct lodge_vcpu *vcpu)
+/* Sleep until something ends a halt (or brings an AP to life), or a signal comes. */
+static void stay_halted(struct lodge_vcpu *vcpu)
 {
-	int ret;
-
-	ret = handle_requests(vcpu);
-	if (ret != LODGE_RESUME_GUEST || is_startable(vcpu))
-		return ret;
+	handle_requests(vcpu);
+	if (is_startable(vcpu))
+		return;
 	if (vcpu->mp_state == KVM_MP_STATE_HALTED && event_has_work(vcpu)) {
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
-		return LODGE_RESUME_GUEST;
+		return;
 	}
 
 	prepare_to_rcuwait(&vcpu->wait);
@@ -302,7 +349,6 @@ static int stay_halted(struct lodge_vcpu *vcpu)
 		schedule();
 	}
 	finish_rcuwait(&vcpu->wait);
-	return LODGE_RESUME_GUEST;
 }
 
 static int interrupted(struct lodge_vcpu *vcpu)
@@ -311,26 +357,33 @@ static int interrupted(struct lodge_vcpu *vcpu)
 	return -EINTR;
 }
 
+/* One round of a vCPU that may run. Return as exit handlers do. */
+static int run_once(struct lodge_vcpu *vcpu)
+{
+	if (READ_ONCE(vcpu->requests))
+		handle_requests(vcpu);
+	if (unlikely(vcpu->events.triple_fault)) {
+		vcpu->events.triple_fault = false;
+		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+		return LODGE_RETURN_TO_USER;
+	}
+	/* An INIT was among the requests. */
+	if (!is_startable(vcpu))
+		return LODGE_RESUME_GUEST;
+	return enter_guest(vcpu);
+}
+
 static int run_loop(struct lodge_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 	int ret;
 
 	for (;;) {
-		if (likely(is_startable(vcpu))) {
-			ret = LODGE_RESUME_GUEST;
-			if (vcpu->requests)
-				ret = handle_requests(vcpu);
-			if (unlikely(vcpu->events.triple_fault)) {
-				vcpu->events.triple_fault = false;
-				run->exit_reason = KVM_EXIT_SHUTDOWN;
-				return LODGE_RETURN_TO_USER;
-			}
-			if (ret == LODGE_RESUME_GUEST && is_startable(vcpu))
-				ret = enter_guest(vcpu);
-		} else {
-			ret = stay_halted(vcpu);
-		}
+		ret = LODGE_RESUME_GUEST;
+		if (likely(is_startable(vcpu)))
+			ret = run_once(vcpu);
+		else
+			stay_halted(vcpu);
 		if (ret != LODGE_RESUME_GUEST)
 			return ret;
 
@@ -391,11 +444,11 @@ static int complete_and_loop(struct lodge_vcpu *vcpu)
  * @vcpu: loaded vCPU
  *
  * Return: 0 with vcpu->run filled; -EINTR for a signal or immediate_exit; -EFAULT if
- * memory of a slot is not there; -EINVAL for a bad kvm_run.cr8; -EIO if the VM is dead.
+ * memory of a slot is not there; -EINVAL for a bad kvm_run.cr8 or for registers to be
+ * synchronised, which is not offered.
  */
 int vcpu_run(struct lodge_vcpu *vcpu)
 {
-	sigset_t saved;
 	int ret;
 
 	if (vcpu->run->kvm_valid_regs || vcpu->run->kvm_dirty_regs)
@@ -405,7 +458,7 @@ int vcpu_run(struct lodge_vcpu *vcpu)
 		return ret;
 
 	if (vcpu->has_sigset)
-		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
+		host_sigmask_set(&vcpu->sigset);
 	fpu_load(vcpu);
 
 	ret = complete_and_loop(vcpu);
@@ -413,6 +466,6 @@ int vcpu_run(struct lodge_vcpu *vcpu)
 	fpu_put(vcpu);
 	give_user_output(vcpu);
 	if (vcpu->has_sigset)
-		sigprocmask(SIG_SETMASK, &saved, NULL);
+		host_sigmask_restore();
 	return ret;
 }

@@ -52,10 +52,11 @@ struct lodge_mmio {
  * @wanted: the device read that user space has to answer
  * @has_wanted: @wanted is to be asked
  * @has_pio: the page of PIO data holds a transfer for user space
+ * @is_pio_in: it is one that user space is to fill
  * @is_pio_answered: user space has filled that page
- * @rip: of the port instruction that user space completes; if RIP is another by
- *       then, user space has moved the guest elsewhere and nothing is completed
- * @length: its length
+ * @rip: where the guest was when it went to user space; if RIP is another when it
+ *       comes back, user space has moved the guest elsewhere and nothing is completed
+ * @length: of the port instruction at @rip
  * @size: bytes it transfers
  */
 struct lodge_emulator {
@@ -74,6 +75,7 @@ struct lodge_emulator {
 	struct lodge_mmio wanted;
 	bool has_wanted;
 	bool has_pio;
+	bool is_pio_in;
 	bool is_pio_answered;
 
 	u64 rip;
@@ -96,14 +98,17 @@ void event_deliver_payload(struct lodge_vcpu *vcpu);
 void event_inject(struct lodge_vcpu *vcpu);
 
 /* emulation.c */
-int emulation_decode(struct lodge_vcpu *vcpu);
-int emulation_insn_length(struct lodge_vcpu *vcpu, enum lodge_op op);
+bool emulation_decode(struct lodge_vcpu *vcpu, int *ret);
+bool emulation_find_length(struct lodge_vcpu *vcpu, enum lodge_op first, enum lodge_op last,
+			   int *ret);
 int emulation_start(struct lodge_vcpu *vcpu);
 int emulation_failure(struct lodge_vcpu *vcpu);
 
 /* device_access.c */
 extern const struct emulate_ops device_access_ops;
 void device_access_reset(struct lodge_emulator *emulator);
+int device_access_system(struct lodge_vcpu *vcpu, gva_t linear, void *data, unsigned int len,
+			 bool write, struct lodge_event *fault);
 
 /* exit_io.c */
 int exit_io_port(struct lodge_vcpu *vcpu);
@@ -117,5 +122,7 @@ int vcpu_run(struct lodge_vcpu *vcpu);
 void vcpu_load(struct lodge_vcpu *vcpu);
 void vcpu_put(struct lodge_vcpu *vcpu);
 void vcpu_reset(struct lodge_vcpu *vcpu, bool is_init);
+void vcpu_take_init_sipi(struct lodge_vcpu *vcpu);
+void vcpu_give_way(struct lodge_vcpu *vcpu);
 
 #endif /* LODGE_RUN_H */

@@ -70,24 +70,14 @@ struct task_switch {
 static int system_access(struct lodge_vcpu *vcpu, gva_t linear, void *data, unsigned int len,
 			 bool write)
 {
-	u32 access = (write ? LODGE_ACCESS_WRITE : LODGE_ACCESS_READ) | LODGE_GVA_IMPLICIT;
 	struct lodge_event fault;
-	unsigned int step;
-	gpa_t gpa;
 	int ret;
 
-	for (; len; len -= step, linear += step, data += step) {
-		step = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(linear));
-		if (gva_to_gpa(vcpu, linear, access, &gpa, &fault)) {
-			event_raise(vcpu, &fault);
-			return -EFAULT;
-		}
-		ret = write ? guest_write(vcpu->vm, gpa, data, step) :
-			      guest_read(vcpu->vm, gpa, data, step);
-		if (ret)
-			return -EOPNOTSUPP;
-	}
-	return 0;
+	/* There are no task switches in long mode, so addresses have 32 bits. */
+	ret = device_access_system(vcpu, (u32)linear, data, len, write, &fault);
+	if (ret == -EFAULT)
+		event_raise(vcpu, &fault);
+	return ret;
 }
 
 static int raise(struct lodge_vcpu *vcpu, u8 vector, u16 selector)
@@ -181,7 +171,6 @@ static int check_target(struct task_switch *task)
 	const struct lodge_exit *exit = &task->vcpu->exit;
 	bool is_iret = exit->task.cause == LODGE_TASK_SWITCH_IRET;
 	u8 vector = is_iret ? LODGE_VECTOR_TS : LODGE_VECTOR_GP;
-	unsigned int dpl;
 	u8 type;
 	int ret;
 
@@ -192,13 +181,11 @@ static int check_target(struct task_switch *task)
 		return ret;
 
 	type = descriptor_type(task->descriptor);
-	dpl = task->descriptor >> 45 & 3;
-	/* A gate's own DPL was checked by the CPU. */
-	if ((exit->task.cause == LODGE_TASK_SWITCH_CALL ||
-	     exit->task.cause == LODGE_TASK_SWITCH_JMP) &&
-	    ((task->selector & SELECTOR_RPL) > dpl || lodge_cpl(task->vcpu) > dpl))
-		return raise(task->vcpu, LODGE_VECTOR_GP, task->selector);
-	/* A system descriptor of type 1, 3, 9 or 11; busy is what only IRET wants. */
+	/*
+	 * Privilege was checked by the CPU before it exited: with the DPL of the gate, if
+	 * there was one, else with the TSS's. What remains: a system descriptor of type
+	 * 1, 3, 9 or 11; busy is what only IRET wants.
+	 */
 	if (task->descriptor & BIT_ULL(44) || (type & ~(TSS_TYPE_BUSY | TSS_TYPE_32BIT)) != 1 ||
 	    !!(type & TSS_TYPE_BUSY) != is_iret)
 		return raise(task->vcpu, vector, task->selector);
@@ -456,19 +443,37 @@ static int push_error_code(struct task_switch *task)
 
 /*
  * Where the old task goes on: behind the instruction that switched, or at the one that an
- * event interrupted. Return 0 if the guest is to go on as it is.
+ * event interrupted. If that cannot be told, *@ret is what to return.
  */
-static u64 return_address(struct lodge_vcpu *vcpu)
+static bool find_return_address(struct lodge_vcpu *vcpu, u64 *rip, int *ret)
 {
 	const struct lodge_exit *exit = &vcpu->exit;
 
+	*rip = vcpu->state.rip;
 	if (exit->task.cause == LODGE_TASK_SWITCH_GATE && exit->interrupted.class)
-		return vcpu->state.rip;
-	if (exit->inst_len)
-		return vcpu->state.rip + exit->inst_len;
-	if (emulation_decode(vcpu))
-		return 0;
-	return vcpu->state.rip + vcpu->emulator->ctxt.insn.length;
+		return true;
+	if (exit->inst_len) {
+		*rip += exit->inst_len;
+		return true;
+	}
+	if (!emulation_decode(vcpu, ret))
+		return false;
+	*rip += vcpu->emulator->ctxt.insn.length;
+	return true;
+}
+
+/*
+ * An NMI is being handled from now on, whatever becomes of the switch; a fault of the
+ * switch takes the place of an interrupt. An exception stays, to merge with the fault.
+ */
+static void accept_event(struct lodge_vcpu *vcpu)
+{
+	struct lodge_event *injected = &vcpu->events.injected;
+
+	if (injected->class == LODGE_EVENT_NMI)
+		lodge_regs_change(vcpu, LODGE_STATE_INTR)->nmi_blocked = true;
+	if (injected->class != LODGE_EVENT_EXCEPTION)
+		injected->class = LODGE_EVENT_NONE;
 }
 
 static int switch_task(struct task_switch *task, u64 rip)
@@ -481,7 +486,7 @@ static int switch_task(struct task_switch *task, u64 rip)
 	ret = write_memory(task, rip);
 	if (ret)
 		return ret;
-	/* The event has found its handler: it is not delivered again. */
+	/* The exception has found its handler: it is not delivered again. */
 	task->vcpu->events.injected.class = LODGE_EVENT_NONE;
 	ret = load_registers(task);
 	if (ret)
@@ -508,17 +513,18 @@ int handle_task_switch(struct lodge_vcpu *vcpu)
 		.has_payload = true,
 		.payload = BIT(15),	/* DR6.BT */
 	};
-	u64 rip = return_address(vcpu);
 	struct task_switch task = {
 		.vcpu = vcpu,
 		.state = lodge_regs_change(vcpu, LODGE_STATE_SEGS | LODGE_STATE_CRS),
 		.selector = vcpu->exit.task.selector,
 	};
 	const struct lodge_segment *tr = &task.state->segs[LODGE_SEG_TR];
+	u64 rip;
 	int ret;
 
-	if (!rip)
-		return LODGE_RESUME_GUEST;
+	if (!find_return_address(vcpu, &rip, &ret))
+		return ret;
+	accept_event(vcpu);
 	task.old_base = tr->base;
 	task.old_layout = tr->attr & TSS_TYPE_32BIT ? &tss32 : &tss16;
 

@@ -86,6 +86,8 @@ struct lodge_vcpu {
 	unsigned long requests;		/* [a] LODGE_REQ_* bits, request.h */
 	atomic_t nmi_queued;		/* [a] NMIs sent by others, at most 2; LODGE_REQ_NMI */
 	struct rcuwait wait;		/* where a halted vCPU sleeps */
+	struct task_struct *thread;	/* [a] that it is loaded for; stays for a grace period */
+	bool is_preempted;		/* [a] its thread could run, but waits for a CPU */
 	sigset_t sigset;		/* [v] KVM_SET_SIGNAL_MASK */
 	bool has_sigset;		/* [v] */
 	u32 mp_state;			/* [v] KVM_MP_STATE_* */

@@ -189,7 +189,8 @@ static void unhalt_if_reset(struct lodge_vcpu *vcpu)
 	const struct lodge_x86_state *state = &vcpu->state;
 
 	if ((vcpu->apic_base & MSR_IA32_APICBASE_BSP) && state->rip == 0xfff0 &&
-	    state->segs[LODGE_SEG_CS].selector == 0xf000 && !(state->cr0 & X86_CR0_PE))
+	    state->segs[LODGE_SEG_CS].selector == 0xf000 &&
+	    state->segs[LODGE_SEG_CS].base == 0xffff0000 && !(state->cr0 & X86_CR0_PE))
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 }
 
@@ -224,7 +225,8 @@ long vcpu_set_sregs(struct ioctl_args *args)
 	unhalt_if_reset(vcpu);
 
 	irq = find_first_bit((const unsigned long *)sregs->interrupt_bitmap, 256);
-	if (irq < 256)
+	/* An exception or NMI that is half delivered comes first; there is room for one. */
+	if (irq < 256 && vcpu->events.injected.class <= LODGE_EVENT_IRQ)
 		vcpu->events.injected = (struct lodge_event) {
 			.class = LODGE_EVENT_IRQ,
 			.vector = irq,
@@ -386,11 +388,17 @@ long vcpu_set_events(struct ioctl_args *args)
 /**
  * vcpu_get_mp_state() - KVM_GET_MP_STATE
  * @args: data is a struct kvm_mp_state
+ *
+ * An INIT or SIPI that has arrived takes effect first: no other part of the state that
+ * user space can save would tell of it.
+ *
+ * Return: 0.
  */
 long vcpu_get_mp_state(struct ioctl_args *args)
 {
 	struct kvm_mp_state *mp_state = args->data;
 
+	vcpu_take_init_sipi(args->vcpu);
 	mp_state->mp_state = args->vcpu->mp_state;
 	return 0;
 }

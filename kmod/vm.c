@@ -55,7 +55,6 @@ struct lodge_vm *vm_create(void)
 	if (ret)
 		goto destroy_tdp;
 
-	preempt_notifier_inc();
 	return vm;
 
 destroy_tdp:
@@ -96,7 +95,6 @@ static void vm_destroy(struct lodge_vm *vm)
 	memslots_destroy(vm);
 	clock_vm_destroy(vm);
 	cleanup_srcu_struct(&vm->srcu);
-	preempt_notifier_dec();
 	mmdrop(vm->mm);
 	kfree(vm);
 }

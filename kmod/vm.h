@@ -53,7 +53,6 @@ struct lodge_vm {
 	struct xarray vcpus;		/* [m] index -> vCPU; entries never go before the VM */
 	u32 nr_vcpus;			/* [m] */
 	u32 bsp_id;			/* [m] id of the bootstrap processor */
-	bool has_died;			/* [a] user space is told -EIO from now on */
 
 	/* Memory, kmod/mmu. */
 	struct lodge_memslots __rcu *memslots;	/* [s] */

@@ -205,6 +205,14 @@ static void guest_take_interrupt(void)
 	GUEST_SYNC(2);
 }
 
+static void set_interrupt_flag(struct vcpu *vcpu)
+{
+	struct kvm_regs regs = vcpu_regs(vcpu);
+
+	regs.rflags |= X86_EFLAGS_IF;
+	vcpu_set_regs(vcpu, &regs);
+}
+
 /* One bit of the bitmap is one interrupt that user space already acknowledged. */
 static void interrupt_bitmap(void)
 {
@@ -217,6 +225,8 @@ static void interrupt_bitmap(void)
 	vcpu->run->immediate_exit = 1;
 	ASSERT_ERRNO(__vcpu_run(vcpu), EINTR);
 	vcpu->run->immediate_exit = 0;
+	/* It was acknowledged while IF was set: some CPUs check. */
+	set_interrupt_flag(vcpu);
 	sregs = vcpu_sregs(vcpu);
 	sregs.interrupt_bitmap[0x44 / 64] = BIT(0x44 % 64);
 	vcpu_set_sregs(vcpu, &sregs);

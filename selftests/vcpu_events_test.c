@@ -90,6 +90,7 @@ static void nmi_and_interrupt(void)
 	struct vm *vm = vm_create();
 	struct vcpu *vcpu = vcpu_add(vm, 0, guest_wait_for_event);
 	struct kvm_vcpu_events events;
+	struct kvm_regs regs;
 
 	vcpu_run_sync(vcpu, 1);
 	complete_io(vcpu);
@@ -101,6 +102,10 @@ static void nmi_and_interrupt(void)
 	ASSERT_EQ(GUEST(vm, guest_seen).vector, (uint64_t)NMI_VECTOR);
 	complete_io(vcpu);
 
+	/* It was acknowledged while IF was set: some CPUs check. */
+	regs = vcpu_regs(vcpu);
+	regs.rflags |= X86_EFLAGS_IF;
+	vcpu_set_regs(vcpu, &regs);
 	vcpu_ioctl(vcpu, KVM_GET_VCPU_EVENTS, &events);
 	events.interrupt.injected = 1;
 	events.interrupt.nr = 0x77;

@@ -13,6 +13,7 @@
 #include <asm/processor.h>
 #include <asm/spec-ctrl.h>
 
+#include "host.h"
 #include "svm/svm.h"
 #include "x86.h"
 
@@ -108,6 +109,17 @@ static void report_no_svm(struct lodge_exit *exit)
 	};
 }
 
+/* Nothing that can be traced may stand between the two calls of host.h. */
+static noinstr int enter(struct svm_vcpu *svm, u64 *gprs)
+{
+	int ret;
+
+	host_guest_enter();
+	ret = svm_enter(&svm->enter, gprs);
+	host_guest_leave();
+	return ret;
+}
+
 /**
  * svm_run() - one entry and one exit
  * @vcpu: loaded vCPU
@@ -126,7 +138,7 @@ void svm_run(struct lodge_vcpu *vcpu, struct lodge_exit *exit)
 	prepare(vcpu);
 	injected = vmcb->control.event_inj;
 
-	ret = svm_enter(&svm->enter, state->gprs);
+	ret = enter(svm, state->gprs);
 
 	if (unlikely(svm_caps.has_ssbd_by_host))
 		x86_spec_ctrl_restore_host(state->virt_spec_ctrl);

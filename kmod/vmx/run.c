@@ -22,6 +22,7 @@
 #include <asm/special_insns.h>
 #include <asm/tlbflush.h>
 
+#include "host.h"
 #include "vmx/vmx.h"
 #include "x86.h"
 
@@ -179,7 +180,7 @@ static void fit_event(struct vmx_vcpu *vmx)
  * policy says whether that is flushed at each entry, or only if the host may have brought in
  * what is not this guest's: by interrupts, other threads, or work on the guest's memory.
  */
-static void flush_l1d(struct vmx_vcpu *vmx)
+static noinstr void flush_l1d(struct vmx_vcpu *vmx)
 {
 	unsigned int i;
 
@@ -196,10 +197,10 @@ static void flush_l1d(struct vmx_vcpu *vmx)
 	/* Translations first: a walk in the second round would bring in other lines. */
 	for (i = 0; i < sizeof(l1d_filler); i += PAGE_SIZE)
 		READ_ONCE(l1d_filler[i]);
-	rmb();
+	rmb();	/* the translations are there before the lines are */
 	for (i = 0; i < sizeof(l1d_filler); i += L1_CACHE_BYTES)
 		READ_ONCE(l1d_filler[i]);
-	rmb();
+	rmb();	/* the lines are there before the guest is */
 }
 
 static void write_gprs(struct lodge_vcpu *vcpu)
@@ -250,9 +251,24 @@ static void prepare(struct lodge_vcpu *vcpu)
 	if (native_read_cr2() != vmx->cr2)
 		native_write_cr2(vmx->cr2);
 	vmx->enter.is_launched = vmx->vmcs.is_launched;
+}
+
+/*
+ * Nothing that can be traced may stand between the two calls of host.h. The flush is last,
+ * so that it catches what the first of them touches; CR2 is the guest's until a fault.
+ */
+static noinstr int enter(struct vmx_vcpu *vmx, u64 *gprs)
+{
+	int ret;
+
+	host_guest_enter();
 	if (l1tf_vmx_mitigation == VMENTER_L1D_FLUSH_COND ||
 	    l1tf_vmx_mitigation == VMENTER_L1D_FLUSH_ALWAYS)
 		flush_l1d(vmx);
+	ret = vmx_enter(&vmx->enter, gprs);
+	vmx->cr2 = native_read_cr2();
+	host_guest_leave();
+	return ret;
 }
 
 /*
@@ -282,9 +298,8 @@ void vmx_run(struct lodge_vcpu *vcpu, struct lodge_exit *exit)
 
 	prepare(vcpu);
 
-	ret = vmx_enter(&vmx->enter, vcpu->state.gprs);
+	ret = enter(vmx, vcpu->state.gprs);
 
-	vmx->cr2 = native_read_cr2();
 	restore_host_debug(&vmx->host);
 	/* An exit takes the event out of the VMCS; a failed entry leaves it there. */
 	if (unlikely(ret)) {
