@@ -2,7 +2,7 @@
 /*
  * Floor 0: the seam to the host kernel: the guest-FPU swap, the work a thread owes
  * the kernel before it runs a guest and what it wants told when it does, signal masks,
- * and the clocks. Holds no policy, and nothing of guests but their FPU area.
+ * the clocks, and the end of a kernel that cannot end in order. Holds no policy, and nothing of guests but their FPU area.
  */
 #include <linux/entry-kvm.h>
 #include <linux/irqflags.h>
@@ -17,6 +17,7 @@
 #include <asm/fpu/api.h>
 #include <asm/fpu/sched.h>
 #include <asm/fpu/types.h>
+#include <asm/reboot.h>
 #include <asm/tsc.h>
 
 #include "host.h"
@@ -180,6 +181,30 @@ void host_sigmask_restore(void)
 {
 	sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
 	sigemptyset(&current->real_blocked);
+}
+
+/**
+ * host_emergency_register() - have root mode left where the kernel stops CPUs by force
+ * @leave: called on each CPU: after a panic, before a crash kernel, and by a restart that
+ *         asks nobody; in NMI context or with IRQs off
+ *
+ * Process context. There is one such function for the whole kernel; nobody else may have
+ * one, which the caller sees to by owning KVM's place in CPU hotplug.
+ */
+void host_emergency_register(void (*leave)(void))
+{
+	cpu_emergency_register_virt_callback(leave);
+}
+
+/**
+ * host_emergency_unregister() - counterpart of host_emergency_register()
+ * @leave: what is registered
+ *
+ * May sleep: no CPU is inside of @leave afterwards.
+ */
+void host_emergency_unregister(void (*leave)(void))
+{
+	cpu_emergency_unregister_virt_callback(leave);
 }
 
 /**

@@ -38,6 +38,8 @@ void host_guest_enter(void);
 void host_guest_leave(void);
 void host_sigmask_set(const sigset_t *mask);
 void host_sigmask_restore(void);
+void host_emergency_register(void (*leave)(void));
+void host_emergency_unregister(void (*leave)(void));
 bool host_tsc_is_stable(void);
 u32 host_tsc_khz(void);
 

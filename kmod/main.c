@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "cpuid.h"
 #include "fpu.h"
+#include "host.h"
 #include "ioctl.h"
 #include "svm/svm.h"
 #include "vendor.h"
@@ -110,10 +111,7 @@ static struct syscore_ops syscore_ops = {
 	.resume = resume,
 };
 
-/*
- * Reboot and kexec: the next kernel, or the firmware, must find CPUs that obey INIT.
- * (A panic needs no hook: the kernel's crash path leaves root mode itself.)
- */
+/* Reboot and kexec: the next kernel, or the firmware, must find CPUs that obey INIT. */
 static int reboot(struct notifier_block *notifier, unsigned long action, void *data)
 {
 	on_each_cpu(disable_this_cpu, NULL, 1);
@@ -122,6 +120,36 @@ static int reboot(struct notifier_block *notifier, unsigned long action, void *d
 
 static struct notifier_block reboot_notifier = {
 	.notifier_call = reboot,
+};
+
+/*
+ * Panic, with a crash kernel or without, and a restart by force. IRQs off or NMI, perhaps
+ * in the middle of the functions above, to which this CPU does not return: so not
+ * leave_root_mode(), which believes the flag.
+ */
+static void leave_root_mode_emergency(void)
+{
+	lodge_vendor->cpu_disable();
+}
+
+/*
+ * KVM's modules find out late, and not without a kernel warning, that there is another
+ * hypervisor: they are turned away before they begin.
+ */
+static int refuse_kvm(struct notifier_block *notifier, unsigned long action, void *data)
+{
+	const struct module *module = data;
+
+	if (action != MODULE_STATE_COMING ||
+	    (strcmp(module->name, "kvm_amd") && strcmp(module->name, "kvm_intel")))
+		return NOTIFY_DONE;
+	pr_err("%s is not let in: the CPUs are in use; unload lodge first (rmmod lodge)\n",
+	       module->name);
+	return notifier_from_errno(-EBUSY);
+}
+
+static struct notifier_block module_notifier = {
+	.notifier_call = refuse_kvm,
 };
 
 static int __init choose_backend(void)
@@ -157,40 +185,44 @@ static bool __init is_node_allowed(void)
 	return true;
 }
 
-static int __init enable_all_cpus(void)
-{
-	int ret = 0;
-
-	cpus_read_lock();
-	cpumask_clear(&refused_cpus);
-	on_each_cpu(enable_this_cpu, NULL, 1);
-	if (!cpumask_empty(&refused_cpus)) {
-		pr_err("CPU %*pbl is in use by another hypervisor; unload it first (rmmod kvm_amd or kvm_intel)\n",
-		       cpumask_pr_args(&refused_cpus));
-		ret = -EBUSY;
-		goto disable_cpus;
-	}
-	ret = cpuhp_setup_state_nocalls_cpuslocked(CPUHP_AP_KVM_STARTING, "virt/lodge:starting",
-						   root_mode_starting, root_mode_dying);
-	if (ret) {
-		pr_err("KVM is loaded; unload it first (rmmod kvm_amd or kvm_intel)\n");
-		goto disable_cpus;
-	}
-	cpus_read_unlock();
-	return 0;
-
-disable_cpus:
-	on_each_cpu(disable_this_cpu, NULL, 1);
-	cpus_read_unlock();
-	return ret;
-}
-
+/* The emergency's hook stands before the first CPU enters root mode, and goes after the last. */
 static void disable_all_cpus(void)
 {
 	cpus_read_lock();
-	cpuhp_remove_state_nocalls_cpuslocked(CPUHP_AP_KVM_STARTING);
 	on_each_cpu(disable_this_cpu, NULL, 1);
+	host_emergency_unregister(leave_root_mode_emergency);
+	cpuhp_remove_state_nocalls_cpuslocked(CPUHP_AP_KVM_STARTING);
 	cpus_read_unlock();
+	unregister_module_notifier(&module_notifier);
+}
+
+static int __init enable_all_cpus(void)
+{
+	int ret;
+
+	ret = register_module_notifier(&module_notifier);
+	if (ret)
+		return ret;
+	cpus_read_lock();
+	ret = cpuhp_setup_state_nocalls_cpuslocked(CPUHP_AP_KVM_STARTING, "virt/lodge:starting",
+						   root_mode_starting, root_mode_dying);
+	if (ret) {
+		cpus_read_unlock();
+		unregister_module_notifier(&module_notifier);
+		pr_err("KVM is loaded; unload it first (rmmod kvm_amd or kvm_intel)\n");
+		return ret;
+	}
+	host_emergency_register(leave_root_mode_emergency);
+	cpumask_clear(&refused_cpus);
+	on_each_cpu(enable_this_cpu, NULL, 1);
+	cpus_read_unlock();
+	if (cpumask_empty(&refused_cpus))
+		return 0;
+
+	pr_err("CPU %*pbl is in use by another hypervisor; unload it first (rmmod kvm_amd or kvm_intel)\n",
+	       cpumask_pr_args(&refused_cpus));
+	disable_all_cpus();
+	return -EBUSY;
 }
 
 static int __init lodge_init(void)

@@ -148,6 +148,9 @@ static int svm_cpu_enable(void)
 	if (efer & EFER_SVME)
 		return -EBUSY;
 
+	/* Before the deed: an emergency's NMI may come in right after it. */
+	cpu->is_enabled = true;
+	barrier();
 	wrmsrl(MSR_EFER, efer | EFER_SVME);
 	wrmsrl(MSR_VM_HSAVE_PA, cpu->save_pa);
 	/* Another hypervisor may have left a ratio; guests get the host's rate. */
@@ -159,7 +162,6 @@ static int svm_cpu_enable(void)
 
 	svm_tlb_cpu_reset(cpu);
 	cpu->last_id = 0;
-	cpu->is_enabled = true;
 	return 0;
 }
 
@@ -175,14 +177,15 @@ static void svm_cpu_disable(void)
 
 	if (!cpu->is_enabled)
 		return;
-	cpu->is_enabled = false;
 
 	efer = native_read_msr(MSR_EFER);
-	if (!(efer & EFER_SVME))
-		return;
-	asm volatile("stgi" : : : "memory");
-	native_wrmsrl(MSR_VM_HSAVE_PA, 0);
-	native_wrmsrl(MSR_EFER, efer & ~(u64)EFER_SVME);
+	if (efer & EFER_SVME) {
+		asm volatile("stgi" : : : "memory");
+		native_wrmsrl(MSR_VM_HSAVE_PA, 0);
+		native_wrmsrl(MSR_EFER, efer & ~(u64)EFER_SVME);
+	}
+	barrier();
+	cpu->is_enabled = false;
 }
 
 const struct lodge_vendor_ops svm_ops = {

@@ -141,10 +141,14 @@ static int vmx_cpu_enable(void)
 	if (__read_cr4() & X86_CR4_VMXE)
 		return -EBUSY;
 
+	/* Before the deed: an emergency's NMI may come in right after it. */
+	cpu->is_enabled = true;
+	barrier();
 	intel_pt_handle_vmx(1);
 	cr4_set_bits(X86_CR4_VMXE);
 	ret = vmxon(cpu->vmxon_pa);
 	if (ret) {
+		cpu->is_enabled = false;
 		cr4_clear_bits(X86_CR4_VMXE);
 		intel_pt_handle_vmx(0);
 		return ret;
@@ -156,15 +160,15 @@ static int vmx_cpu_enable(void)
 	if (vmx_caps.has_tsc_aux)
 		rdmsrl(MSR_TSC_AUX, cpu->tsc_aux);
 	cpu->last_id = 0;
-	cpu->is_enabled = true;
 	return 0;
 }
 
 /*
  * All VMCSs are written out first: later the CPU could not, and a page that it still
  * holds data of would be spoiled at any time. A CPU in VMX operation answers no INIT
- * (Intel SDM volume 3, "Restrictions on VMX Operation"), so it must be left in any case; where
- * the kernel's crash path was here before, VMXOFF faults and that is all.
+ * (Intel SDM volume 3, "Restrictions on VMX Operation"), so it must be left in any case. An
+ * emergency's NMI may interrupt this or vmx_cpu_enable() anywhere and does not return: what
+ * is done twice, or too early, faults and that is all.
  */
 static void vmx_cpu_disable(void)
 {
@@ -172,7 +176,6 @@ static void vmx_cpu_disable(void)
 
 	if (!cpu->is_enabled)
 		return;
-	cpu->is_enabled = false;
 
 	vmcs_clear_all_here();
 	asm volatile("1: vmxoff\n"
@@ -181,6 +184,8 @@ static void vmx_cpu_disable(void)
 		     : : : "cc", "memory");
 	cr4_clear_bits(X86_CR4_VMXE);
 	intel_pt_handle_vmx(0);
+	barrier();
+	cpu->is_enabled = false;
 }
 
 const struct lodge_vendor_ops vmx_ops = {
