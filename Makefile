@@ -9,7 +9,7 @@ TOOLS := selftests/tools
 ifeq ($(KDIR),)
 KDIR := $(shell $(TOOLS)/kdir)
 endif
-export KDIR
+export KDIR VENDOR
 
 KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR)/kmod
 
@@ -49,13 +49,13 @@ clean:
 
 # The two commands for a fresh machine: both install what is missing first.
 demo:
-	$(TOOLS)/packages install build host
+	$(TOOLS)/packages install build host $(filter intel,$(VENDOR))
 	$(MAKE) module launcher
 	$(TOOLS)/demo
 
 # The second make looks for the headers again, which may just have been installed.
 check:
-	$(TOOLS)/packages install build host lint
+	$(TOOLS)/packages install build host lint $(if $(filter amd,$(VENDOR)),,intel)
 	$(MAKE) check-installed
 
 check-installed:
@@ -63,7 +63,8 @@ check-installed:
 
 # Parts of "make check", without installing anything.
 lint tools unit test:
-	$(TOOLS)/packages need build host $(if $(filter lint,$@),lint)
+	$(TOOLS)/packages need build host $(if $(filter lint,$@),lint) \
+		$(if $(filter test,$@),$(if $(filter amd,$(VENDOR)),,intel))
 	$(TOOLS)/check $(if $(filter test,$@),build) $@
 
 help:

@@ -9,7 +9,6 @@ module=/lodge.ko
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 LEAK_KB=1024		# of noise in the kernel's own books
-BOOT_TENTHS=90		# a boot under emulation, in tenths of a second
 
 boot() {	# number of vCPUs
 	timeout -s KILL 120 "$lodge" run --cpus "$1" --exec 'echo "cpus $(nproc)"' \
@@ -57,10 +56,14 @@ boots() {
 
 kill_one() {
 	"$lodge" run --cpus 2 --memory 256M </dev/null >/dev/null 2>&1 &
-	tenths=$((($(od -An -N2 -tu2 /dev/urandom)) % BOOT_TENTHS))
-	sleep "$((tenths / 10)).$((tenths % 10))"
+	moment=$((($(od -An -N2 -tu2 /dev/urandom)) % boot_cs))
+	sleep "$((moment / 100)).$(printf %02d $((moment % 100)))"
 	kill -KILL $! 2>/dev/null
 	wait $! 2>/dev/null
+}
+
+uptime_cs() {	# centiseconds
+	sed 's/\.\([0-9]*\) .*/\1/' /proc/uptime
 }
 
 result() {	# number, true|false, description
@@ -74,7 +77,11 @@ result() {	# number, true|false, description
 
 # The kernel keeps what a first guest made it allocate, so the books open after a few.
 kills() {
-	echo "1..4"
+	echo "1..5"
+	boot_cs=$(uptime_cs)
+	if boot 2; then first=true; else first=false; show; fi
+	boot_cs=$(($(uptime_cs) - boot_cs))
+	result 1 $first "a first guest boots in $((boot_cs / 100)) s"
 	for _ in 1 2 3 4; do
 		kill_one
 	done
@@ -84,7 +91,7 @@ kills() {
 		kill_one
 	done
 	if wait_for_users; then none=true; else none=false; fi
-	result 1 $none "no VM is left after $1 kills"
+	result 2 $none "no VM is left after $1 kills"
 	lost=$LEAK_KB
 	for _ in 1 2 3 4 5; do
 		lost=$((before - $(free_kb)))
@@ -92,11 +99,11 @@ kills() {
 	done
 	echo "# free before: $before kB, lost: $lost kB"
 	if [ $lost -lt $LEAK_KB ]; then back=true; else back=false; fi
-	result 2 $back "the memory is back"
+	result 3 $back "the memory is back"
 	if rmmod lodge && insmod "$module"; then again=true; else again=false; fi
-	result 3 $again "the module unloads and loads again"
+	result 4 $again "the module unloads and loads again"
 	if boot 2; then next=true; else next=false; show; fi
-	result 4 $next "a next guest boots"
+	result 5 $next "a next guest boots"
 }
 
 failed=0

@@ -3,7 +3,8 @@
 
 Cases that want the same host share a boot. What happens to a boot in the middle (crash, hang)
 is the failure of the case that ran then; the cases after it get another boot. A host that hung
-is started once more, and that is said; a case that failed is not repeated.
+or that ended between two cases is started once more, and that is said; a case that failed is not
+repeated.
 """
 
 import concurrent.futures
@@ -30,9 +31,10 @@ CASES_PER_BOOT = 12
 BOOT_MARGIN_S = 30
 HOST_REPORTED, HOST_HUNG = 122, 124
 UNLOAD = "unload"         # the last thing run_cases.sh does, not a case of tests.cfg
+VENDORS = ("amd", "intel")
 
 DEFAULTS = {"program": "", "args": "", "timeout": "60", "cpus": "2", "memory": "2048M", "cpu": "",
-            "append": "", "vendor": "amd", "group": "", "module": "load", "files": ""}
+            "append": "", "vendor": " ".join(VENDORS), "group": "", "module": "load", "files": ""}
 SHAPE = ("vendor", "cpus", "memory", "cpu", "append", "group")
 
 
@@ -41,15 +43,15 @@ class Error(Exception):
 
 
 class Case:
-    """One stanza of tests.cfg."""
+    """One stanza of tests.cfg on the host of one vendor."""
 
-    def __init__(self, name, stanza):
+    def __init__(self, name, stanza, vendor):
         unknown = set(stanza) - set(DEFAULTS)
         if unknown:
             raise Error(f"tests.cfg: [{name}]: unknown key {', '.join(sorted(unknown))}")
         if not re.fullmatch(r"[\w.,+-]+", name):
             raise Error(f"tests.cfg: [{name}]: a name is letters, digits and .,+-_")
-        values = {**DEFAULTS, **stanza}
+        values = {**DEFAULTS, **stanza, "vendor": vendor}
         self.name = name
         self.timeout = int(values["timeout"])
         self.module = values["module"]
@@ -83,13 +85,22 @@ def module_release():
     return release
 
 
-def read_cases(patterns):
-    """The cases of tests.cfg whose name matches one of the patterns, in its order."""
+def wanted_vendors(stanza, vendors):
+    named = stanza.get("vendor", DEFAULTS["vendor"]).split()
+    unknown = set(named) - set(VENDORS)
+    if unknown:
+        raise Error(f"tests.cfg: vendor {', '.join(sorted(unknown))}: want {DEFAULTS['vendor']}")
+    return [vendor for vendor in named if vendor in vendors]
+
+
+def read_cases(patterns, vendors):
+    """The cases of tests.cfg whose name matches one of the patterns, for each of VENDORS."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(os.path.join(SELFTESTS, "tests.cfg"), encoding="utf-8")
     names = [name for name in parser.sections()
              if not patterns or any(fnmatch.fnmatch(name, pattern) for pattern in patterns)]
-    return [Case(name, dict(parser[name])) for name in names]
+    return [Case(name, dict(parser[name]), vendor) for name in names
+            for vendor in wanted_vendors(parser[name], vendors)]
 
 
 def boots(cases):
@@ -108,7 +119,8 @@ def boots(cases):
 class End:
     """How one host ended: what ran then, what it had said, what the host's log says."""
 
-    def __init__(self):
+    def __init__(self, vendor):
+        self.vendor = vendor
         self.finished = 0
         self.failed = False
         self.running = None
@@ -130,7 +142,7 @@ class Run:
     """All boots of one invocation, their results and what is printed about them."""
 
     def __init__(self, out=sys.stdout):
-        self.tally = ktap.Tally()
+        self.tallies = {}       # by vendor
         self.lock = threading.Lock()
         self.out = out
         self.hosts = set()
@@ -148,13 +160,14 @@ class Run:
                 print(line, file=self.out)
             self.out.flush()
 
-    def result(self, name, output, status, seconds):
+    def result(self, vendor, name, output, status, seconds):
         """Count one case, print its line, and its output where it failed."""
         tally, reasons = ktap.read(output, status)
         with self.lock:
-            self.tally += tally
+            self.tallies.setdefault(vendor, ktap.Tally())
+            self.tallies[vendor] += tally
         state = "FAIL" if tally.failed else "skip" if not tally.passed else "pass"
-        lines = [f"  {state}  {name}: {tally} ({seconds:.0f} s)"]
+        lines = [f"  {state}  {vendor} {name}: {tally} ({seconds:.0f} s)"]
         if tally.failed:
             lines += [f"        {reason}" for reason in reasons]
             lines += indent(output, 400)
@@ -169,26 +182,28 @@ class Run:
         while cases and not self.stopped:
             end = self.boot_once(cases)
             cases = cases[end.finished:]
-            if end.status == HOST_HUNG and cases and not repeated:
+            text = end.output + end.text
+            if cases and not repeated and (end.status == HOST_HUNG or not end.running):
                 repeated = True
-                self.say(f"  the host hung ({end.running or 'outside of a case'}), "
-                         "it is started once more", *indent(end.text, 60))
+                self.say(f"  the {end.vendor} host ended with status {end.status} "
+                         f"({end.running or 'outside of a case'}), it is started once more",
+                         *indent(text, 60))
                 continue
             if end.running:
-                self.result(end.running, end.output + end.text, end.status or 1, end.seconds)
+                self.result(end.vendor, end.running, text, end.status or 1, end.seconds)
                 cases = cases[1:]
             elif end.status not in (0, HOST_REPORTED) or cases:
-                self.result("host", end.text, end.status or 1, 0)
+                self.result(end.vendor, "host", text, end.status or 1, 0)
                 return
             elif end.status == HOST_REPORTED and not end.failed:
                 # The kernel complained where no case could be blamed.
-                self.result("host", end.text, end.status, 0)
+                self.result(end.vendor, "host", text, end.status, 0)
             repeated = False
 
     def boot_once(self, cases):
         """Run one host to its end, and count each case as soon as it is finished."""
         mark = "testcase-" + secrets.token_hex(6)
-        end = End()
+        end = End(cases[0].shape[SHAPE.index("vendor")])
         with tempfile.TemporaryDirectory(prefix="lodge-test-") as directory, \
              open(os.path.join(directory, "errors"), "w+", encoding="utf-8",
                   errors="replace") as errors:
@@ -221,8 +236,9 @@ class Run:
             end.running, end.output, end.begin = words[1], "", time.monotonic()
             return
         status = int(words[2])
-        self.result(words[1], end.output, status, end.seconds)
+        self.result(end.vendor, words[1], end.output, status, end.seconds)
         end.failed |= status != 0
+        end.output = ""
         end.finished += words[1] != UNLOAD
         end.running = None
 
@@ -257,9 +273,11 @@ class Run:
         return command
 
 
-def run(patterns, jobs):
-    """Run what matches; returns the Tally."""
-    cases = read_cases(patterns)
+def run(patterns, vendor, jobs):
+    """Run what matches on VENDOR's host (empty: on all); returns the Tally."""
+    if vendor and vendor not in VENDORS:
+        raise Error(f"VENDOR={vendor}: want one of {', '.join(VENDORS)}, or nothing for all")
+    cases = read_cases(patterns, [vendor] if vendor else VENDORS)
     if not cases:
         raise Error("no case matches" if patterns else "tests.cfg has no case")
     module_release()
@@ -273,4 +291,8 @@ def run(patterns, jobs):
         except BaseException:
             this.stop()
             raise
-    return this.tally
+    total = ktap.Tally()
+    for name, tally in sorted(this.tallies.items()):
+        this.say(f"  on the {name} host: {tally}")
+        total += tally
+    return total
