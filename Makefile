@@ -11,7 +11,7 @@ KDIR := $(shell $(TOOLS)/kdir)
 endif
 export KDIR VENDOR
 
-KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR)/kmod
+KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR)
 
 all: module launcher tests
 
@@ -29,10 +29,11 @@ tests: need-build
 
 # One object, to see its warnings: make kmod/svm/run.o W=1
 kmod/%.o: need-build
-	+$(KBUILD) $*.o
+	+$(KBUILD) kmod/$*.o
 
+# From kmod/, so that the module lies in extra/ itself and not in extra/kmod/.
 install: all
-	+$(KBUILD) modules_install CONFIG_MODULE_SIG_ALL= INSTALL_MOD_DIR=extra $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR))
+	+$(MAKE) -C $(KDIR) M=$(CURDIR)/kmod modules_install CONFIG_MODULE_SIG_ALL= INSTALL_MOD_DIR=extra $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR))
 	install -D -m 0755 userspace-launcher/lodge $(DESTDIR)$(PREFIX)/bin/lodge
 	install -D -m 0644 kmod/60-lodge.rules $(DESTDIR)$(UDEV_RULES_DIR)/60-lodge.rules
 	$(if $(DESTDIR),,$(TOOLS)/settle)
