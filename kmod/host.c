@@ -2,7 +2,8 @@
 /*
  * Floor 0: the seam to the host kernel: the guest-FPU swap, the work a thread owes
  * the kernel before it runs a guest and what it wants told when it does, signal masks,
- * the clocks, and the end of a kernel that cannot end in order. Holds no policy, and nothing of guests but their FPU area.
+ * the clocks, and the end of a kernel that cannot end in order. Holds no policy, and
+ * nothing of guests but their FPU area.
  */
 #include <linux/entry-kvm.h>
 #include <linux/irqflags.h>
