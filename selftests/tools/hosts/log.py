@@ -5,7 +5,8 @@ import re
 
 # The kernel cannot be trusted any more, or has ended.
 CRASH = re.compile(
-    r"Kernel panic|Oops[: ]"
+    # Nothing but a test asks for a panic by sysrq, and only a crash kernel can tell of it.
+    r"Kernel panic(?! - not syncing: sysrq triggered crash)|Oops[: ]"
     r"|BUG: (?!soft lockup|workqueue lockup|sleeping|scheduling|KASAN|KFENCE)"
     r"|kernel BUG at|general protection fault.*(?:SMP|PREEMPT)"
     r"|double fault|unable to handle")
