@@ -56,6 +56,7 @@ struct lodge_vm {
 
 	/* Memory, kmod/mmu. */
 	struct lodge_memslots __rcu *memslots;	/* [s] */
+	u64 dirty_log_mode;		/* KVM_DIRTY_LOG_*, under slots_lock */
 	rwlock_t mmu_lock;
 	struct lodge_tdp *tdp;		/* [i] pointer; content [t] */
 	struct mmu_notifier mmu_notifier;

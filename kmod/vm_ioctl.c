@@ -35,6 +35,25 @@ static long get_dirty_log(struct ioctl_args *args)
 	return dirty_log_get(args->vm, args->data);
 }
 
+static long clear_dirty_log(struct ioctl_args *args)
+{
+	return dirty_log_clear(args->vm, args->data);
+}
+
+static long enable_cap(struct ioctl_args *args)
+{
+	const struct kvm_enable_cap *cap = args->data;
+
+	if (cap->flags)
+		return -EINVAL;
+	switch (cap->cap) {
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return dirty_log_set_mode(args->vm, cap->args[0]);
+	default:
+		return -EINVAL;
+	}
+}
+
 /* With two-dimensional paging neither backend needs pages of the guest's for itself. */
 static long set_tss_addr(struct ioctl_args *args)
 {
@@ -149,6 +168,8 @@ static const struct ioctl_entry vm_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_SET_USER_MEMORY_REGION, IOCTL_IN | IOCTL_SLOTS_LOCK,
 		    set_user_memory_region),
 	IOCTL_ENTRY(KVM_GET_DIRTY_LOG, IOCTL_IN | IOCTL_SLOTS_LOCK, get_dirty_log),
+	IOCTL_ENTRY(KVM_CLEAR_DIRTY_LOG, IOCTL_IN | IOCTL_SLOTS_LOCK, clear_dirty_log),
+	IOCTL_ENTRY(KVM_ENABLE_CAP, IOCTL_IN | IOCTL_SLOTS_LOCK, enable_cap),
 	IOCTL_ENTRY(KVM_SET_TSS_ADDR, 0, set_tss_addr),
 	IOCTL_ENTRY(KVM_SET_IDENTITY_MAP_ADDR, IOCTL_IN | IOCTL_VM_LOCK, set_identity_map_addr),
 	IOCTL_ENTRY(KVM_SET_BOOT_CPU_ID, IOCTL_VM_LOCK, set_boot_cpu_id),

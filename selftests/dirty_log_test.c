@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KVM_MEM_LOG_DIRTY_PAGES and KVM_GET_DIRTY_LOG: which pages are reported, when,
- * and that copying what is reported makes a true copy of a running guest's memory.
+ * KVM_MEM_LOG_DIRTY_PAGES, KVM_GET_DIRTY_LOG and KVM_CLEAR_DIRTY_LOG: which pages are
+ * reported, when, and that copying what is reported makes a true copy of a running guest's
+ * memory.
  */
 #include <pthread.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #define SLOT_PAGES 1024ull
 #define SLOT_BYTES (SLOT_PAGES * PAGE_BYTES)
 #define LOG KVM_MEM_LOG_DIRTY_PAGES
+#define MANUAL KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE
+#define INITIALLY_SET KVM_DIRTY_LOG_INITIALLY_SET
 
 #define PORT 0x4000
 
@@ -48,6 +51,28 @@ static void get_log(struct vm *vm)
 	ASSERT_EQ(__get_log(vm, SLOT, bitmap), 0);
 }
 
+static int __clear_log(struct vm *vm, uint64_t first, uint32_t nr, void *buffer)
+{
+	struct kvm_clear_dirty_log log = {
+		.slot = SLOT,
+		.first_page = first,
+		.num_pages = nr,
+		.dirty_bitmap = buffer,
+	};
+
+	return __vm_ioctl(vm, KVM_CLEAR_DIRTY_LOG, &log);
+}
+
+static int __set_mode(struct vm *vm, uint64_t mode)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
+		.args = { mode },
+	};
+
+	return __vm_ioctl(vm, KVM_ENABLE_CAP, &cap);
+}
+
 static bool is_dirty(uint64_t page)
 {
 	return bitmap[page / 64] >> (page % 64) & 1;
@@ -73,7 +98,7 @@ static void bad_arguments(void)
 	ASSERT_ERRNO(__get_log(vm, SLOT, bitmap), ENOENT);
 	vm_set_slot(vm, SLOT, LOG, SLOT_GPA, SLOT_BYTES, memory);
 	ASSERT_EQ(__get_log(vm, SLOT, bitmap), 0);
-	ASSERT_ERRNO(__get_log(vm, 1 << 16 | SLOT, bitmap), EINVAL);
+	ASSERT_ERRNO(__get_log(vm, 2 << 16 | SLOT, bitmap), EINVAL);
 	ASSERT_ERRNO(__get_log(vm, ~0u, bitmap), EINVAL);
 	ASSERT_ERRNO(__get_log(vm, SLOT, NULL), EFAULT);
 	ASSERT_ERRNO(__get_log(vm, SLOT, (void *)~0xfffull), EFAULT);
@@ -181,8 +206,125 @@ static void guest_write_at_random(void)
 	}
 }
 
+static void clear_bad_arguments(void)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, .flags = 1 };
+	struct vm *vm = vm_create();
+	uint8_t *memory = slot_memory();
+	uint64_t bytes = SLOT_BYTES - PAGE_BYTES;
+
+	ASSERT_EQ(__vm_ioctl(vm, KVM_CHECK_EXTENSION, (void *)KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2),
+		  MANUAL | INITIALLY_SET);
+	ASSERT_ERRNO(__vm_ioctl(vm, KVM_ENABLE_CAP, &cap), EINVAL);
+	ASSERT_ERRNO(__set_mode(vm, INITIALLY_SET), EINVAL);
+	ASSERT_ERRNO(__set_mode(vm, MANUAL | 4), EINVAL);
+	ASSERT_EQ(__set_mode(vm, MANUAL), 0);
+	ASSERT_EQ(__set_mode(vm, 0), 0);
+
+	ASSERT_ERRNO(__clear_log(vm, 0, 64, bitmap), ENOENT);
+	vm_set_slot(vm, SLOT, 0, SLOT_GPA, bytes, memory);
+	ASSERT_ERRNO(__clear_log(vm, 0, 64, bitmap), ENOENT);
+	vm_set_slot(vm, SLOT, LOG, SLOT_GPA, bytes, memory);
+	ASSERT_EQ(__clear_log(vm, 0, 64, bitmap), 0);
+	ASSERT_EQ(__clear_log(vm, 0, SLOT_PAGES - 1, bitmap), 0);
+	ASSERT_EQ(__clear_log(vm, SLOT_PAGES - 64, 63, bitmap), 0);
+	ASSERT_EQ(__clear_log(vm, 64, 0, bitmap), 0);
+	ASSERT_ERRNO(__clear_log(vm, 1, 64, bitmap), EINVAL);
+	ASSERT_ERRNO(__clear_log(vm, 0, 65, bitmap), EINVAL);
+	ASSERT_ERRNO(__clear_log(vm, 0, SLOT_PAGES, bitmap), EINVAL);
+	ASSERT_ERRNO(__clear_log(vm, SLOT_PAGES, 1, bitmap), EINVAL);
+	ASSERT_ERRNO(__clear_log(vm, ~63ull, 64, bitmap), EINVAL);
+	ASSERT_ERRNO(__clear_log(vm, 0, ~0u, bitmap), EINVAL);
+	ASSERT_ERRNO(__clear_log(vm, 0, 64, NULL), EFAULT);
+	vm_destroy(vm);
+}
+
+static void guest_three_pages(void)
+{
+	unsigned int round;
+
+	for (round = 1; ; round++) {
+		touch(1, round);
+		touch(65, round);
+		touch(700, round);
+		GUEST_SYNC(round);
+	}
+}
+
+/* Reading leaves the log alone; what is cleared, and only that, is reported anew. */
+static void cleared_pages(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_add(vm, 0, guest_three_pages);
+	uint8_t *memory = slot_memory();
+
+	ASSERT_EQ(__set_mode(vm, MANUAL), 0);
+	vm_set_slot(vm, SLOT, LOG, SLOT_GPA, SLOT_BYTES, memory);
+	get_log(vm);
+	ASSERT_EQ(count_dirty(), 0u);
+	vcpu_run_sync(vcpu, 1);
+	get_log(vm);
+	get_log(vm);
+	TEST_ASSERT(count_dirty() == 3 && is_dirty(1) && is_dirty(65) && is_dirty(700),
+		    "%u pages", count_dirty());
+
+	/* Bits of pages that are clean do not matter; those outside of the range stay. */
+	memset(bitmap, 0xff, sizeof(bitmap));
+	ASSERT_EQ(__clear_log(vm, 64, 64, bitmap), 0);
+	get_log(vm);
+	TEST_ASSERT(count_dirty() == 2 && is_dirty(1) && is_dirty(700), "%u pages",
+		    count_dirty());
+	memset(bitmap, 0, sizeof(bitmap));
+	bitmap[0] = 1 << 1;
+	ASSERT_EQ(__clear_log(vm, 0, SLOT_PAGES, bitmap), 0);
+	get_log(vm);
+	TEST_ASSERT(count_dirty() == 1 && is_dirty(700), "%u pages", count_dirty());
+
+	vcpu_run_sync(vcpu, 2);
+	get_log(vm);
+	TEST_ASSERT(count_dirty() == 3 && is_dirty(1) && is_dirty(65), "%u pages",
+		    count_dirty());
+
+	/* Back to the mode in which reading clears. */
+	ASSERT_EQ(__set_mode(vm, 0), 0);
+	get_log(vm);
+	ASSERT_EQ(count_dirty(), 3u);
+	get_log(vm);
+	ASSERT_EQ(count_dirty(), 0u);
+	vcpu_run_sync(vcpu, 3);
+	get_log(vm);
+	ASSERT_EQ(count_dirty(), 3u);
+	vm_destroy(vm);
+}
+
+static void initially_set(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_add(vm, 0, guest_three_pages);
+	uint8_t *memory = slot_memory();
+
+	ASSERT_EQ(__set_mode(vm, MANUAL | INITIALLY_SET), 0);
+	vm_set_slot(vm, SLOT, 0, SLOT_GPA, SLOT_BYTES, memory);
+	vcpu_run_sync(vcpu, 1);
+	vm_set_slot(vm, SLOT, LOG, SLOT_GPA, SLOT_BYTES, memory);
+	get_log(vm);
+	ASSERT_EQ(count_dirty(), (unsigned int)SLOT_PAGES);
+	vcpu_run_sync(vcpu, 2);
+
+	/* The memory was mapped large and writable: clearing one page must see its writes. */
+	memset(bitmap, 0xff, sizeof(bitmap));
+	ASSERT_EQ(__clear_log(vm, 0, 128, bitmap), 0);
+	get_log(vm);
+	ASSERT_EQ(count_dirty(), (unsigned int)SLOT_PAGES - 128);
+	vcpu_run_sync(vcpu, 3);
+	get_log(vm);
+	TEST_ASSERT(count_dirty() == SLOT_PAGES - 126 && is_dirty(1) && is_dirty(65),
+		    "%u pages", count_dirty());
+	vm_destroy(vm);
+}
+
 /* What migration does; the copy must be true once the guest has stopped. */
-static void copy_of_a_running_guest(void)
+static void copy_of_a_running_guest(bool is_manual)
 {
 	struct vm *vm = vm_create();
 	struct vcpu *vcpus[2] = {
@@ -193,6 +335,8 @@ static void copy_of_a_running_guest(void)
 	uint64_t page, copied = 0;
 	unsigned int round;
 
+	if (is_manual)
+		ASSERT_EQ(__set_mode(vm, MANUAL | INITIALLY_SET), 0);
 	vm_set_slot(vm, SLOT, 0, SLOT_GPA, SLOT_BYTES, memory);
 	vcpu_thread_start(vcpus[0]);
 	vcpu_thread_start(vcpus[1]);
@@ -208,6 +352,11 @@ static void copy_of_a_running_guest(void)
 		}
 		test_sleep_ms(round % 8);
 		get_log(vm);
+		/* In two parts, as VMMs do for large slots. */
+		if (is_manual) {
+			ASSERT_EQ(__clear_log(vm, 0, 192, bitmap), 0);
+			ASSERT_EQ(__clear_log(vm, 192, SLOT_PAGES - 192, &bitmap[192 / 64]), 0);
+		}
 		for (page = 0; page < SLOT_PAGES; page++) {
 			if (!is_dirty(page))
 				continue;
@@ -227,10 +376,24 @@ static void copy_of_a_running_guest(void)
 	vm_destroy(vm);
 }
 
+static void copy_by_reading(void)
+{
+	copy_of_a_running_guest(false);
+}
+
+static void copy_by_clearing(void)
+{
+	copy_of_a_running_guest(true);
+}
+
 static const struct test_case cases[] = {
 	{ "bad_arguments", bad_arguments },
 	{ "reported_pages", reported_pages },
-	{ "copy_of_a_running_guest", copy_of_a_running_guest },
+	{ "clear_bad_arguments", clear_bad_arguments },
+	{ "cleared_pages", cleared_pages },
+	{ "initially_set", initially_set },
+	{ "copy_by_reading", copy_by_reading },
+	{ "copy_by_clearing", copy_by_clearing },
 };
 
 TEST_MAIN(cases)

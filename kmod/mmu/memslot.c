@@ -17,6 +17,7 @@
  * in the table until it maps nothing: if the host takes its memory away meanwhile,
  * the notifier must still find it.
  */
+#include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
@@ -274,11 +275,14 @@ static int change_flags(struct lodge_vm *vm, struct lodge_memslot *old,
 		return -ENOMEM;
 	publish(vm, slots);
 
-	/* The only flag that may change is KVM_MEM_LOG_DIRTY_PAGES. */
-	if (new->dirty_bitmap)
-		write_protect_slot(vm, new);
-	else
+	/*
+	 * The only flag that may change is KVM_MEM_LOG_DIRTY_PAGES. Where all pages begin as
+	 * dirty, they are write-protected when user space clears them.
+	 */
+	if (!new->dirty_bitmap)
 		zap_slot(vm, new);
+	else if (!(vm->dirty_log_mode & KVM_DIRTY_LOG_INITIALLY_SET))
+		write_protect_slot(vm, new);
 	return 0;
 }
 
@@ -373,7 +377,8 @@ static unsigned long *dirty_bitmap_alloc(u64 nr_pages)
 }
 
 /* Make the slot that @region describes, in succession of @old if that is not NULL. */
-static struct lodge_memslot *memslot_alloc(const struct kvm_userspace_memory_region *region,
+static struct lodge_memslot *memslot_alloc(const struct lodge_vm *vm,
+					   const struct kvm_userspace_memory_region *region,
 					   const struct lodge_memslot *old)
 {
 	struct lodge_memslot *slot = kzalloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
@@ -397,6 +402,8 @@ static struct lodge_memslot *memslot_alloc(const struct kvm_userspace_memory_reg
 		kfree(slot);
 		return NULL;
 	}
+	if (vm->dirty_log_mode & KVM_DIRTY_LOG_INITIALLY_SET)
+		bitmap_fill(slot->dirty_bitmap, slot->nr_pages);
 	return slot;
 }
 
@@ -435,7 +442,7 @@ static int install_slot(struct lodge_vm *vm, const struct kvm_userspace_memory_r
 	if (is_beyond_reach(base_gfn + nr_pages - 1))
 		return -EINVAL;
 
-	new = memslot_alloc(region, old);
+	new = memslot_alloc(vm, region, old);
 	if (!new)
 		return -ENOMEM;
 	if (!old)

@@ -25,7 +25,7 @@
  * @is_leaving: about to be removed or moved: accesses through it are refused, but
  *              the notifier still finds it, until what it mapped is zapped
  * @dirty_bitmap: a bit per page, [a], NULL without KVM_MEM_LOG_DIRTY_PAGES. As many
- *                bits again behind it are dirty_log_get()'s, under vm->slots_lock.
+ *                bits again behind it are dirty.c's own, under vm->slots_lock.
  *                Successors of a slot share it.
  *
  * Immutable once published but for the bits.

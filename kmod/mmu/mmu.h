@@ -13,6 +13,7 @@
 #include "../exit.h"
 #include "../types.h"
 
+struct kvm_clear_dirty_log;
 struct kvm_dirty_log;
 struct kvm_userspace_memory_region;
 struct lodge_memslot;
@@ -82,5 +83,7 @@ void mmu_notifier_teardown(struct lodge_vm *vm);
 /* dirty.c */
 void mark_page_dirty(struct lodge_vm *vm, gfn_t gfn);
 int dirty_log_get(struct lodge_vm *vm, struct kvm_dirty_log *log);
+int dirty_log_clear(struct lodge_vm *vm, struct kvm_clear_dirty_log *log);
+int dirty_log_set_mode(struct lodge_vm *vm, u64 mode);
 
 #endif /* LODGE_MMU_H */
