@@ -131,8 +131,9 @@ struct lodge_vendor_ops {
 
 	/*
 	 * State blocks (LODGE_STATE_*) between the hardware and vcpu->state.
-	 * vCPU loaded. Common code has checked values by architecture; what the
-	 * CPU still refuses ends the next run() with LODGE_EXIT_ENTRY_FAILED.
+	 * vCPU loaded; state_read() may be preempted, state_write() comes with IRQs
+	 * off, before run(). Common code has checked values by architecture; what the
+	 * CPU still refuses ends that run() with LODGE_EXIT_ENTRY_FAILED.
 	 * Neither touches the masks of valid and dirty blocks (regs.h does).
 	 */
 	void (*state_read)(struct lodge_vcpu *vcpu, u32 blocks);

@@ -7,6 +7,8 @@
  * cache bits), and an interrupt shadow that does not fit RFLAGS. DR0-3, DR6, STAR, LSTAR,
  * SFMASK, CSTAR and TSC_AUX are in vcpu->state only: nothing changes them without an exit.
  */
+#include <linux/preempt.h>
+
 #include <asm/msr.h>
 #include <asm/processor-flags.h>
 
@@ -167,8 +169,11 @@ static void read_msrs(struct lodge_vcpu *vcpu)
 	struct lodge_x86_state *state = &vcpu->state;
 	struct vmx_vcpu *vmx = vcpu->vmx;
 
+	/* If the thread loses its CPU in between, the MSR is the host's again. */
+	preempt_disable();
 	if (vmx->is_resident)
 		rdmsrl(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
+	preempt_enable();
 	state->kernel_gs_base = vmx->kernel_gs_base;
 	state->sysenter_cs = vmcs_read(GUEST_SYSENTER_CS);
 	state->sysenter_esp = vmcs_read(GUEST_SYSENTER_ESP);
