@@ -193,10 +193,18 @@ static void fill_debug_exception(struct lodge_vcpu *vcpu, struct lodge_exit *exi
 	/* DR6 is not written by the exit: the causes are here, and here alone. */
 	exit->exception.has_payload = true;
 	exit->exception.payload = exit->hw_info & LODGE_DR6_VOLATILE;
+	/*
+	 * A trap may come while a shadow lies on the guest; the exit saves the shadow but
+	 * not the pending single step that an entry demands beside it.
+	 */
+	vcpu->vmx->checks_shadow = true;
 	/* INT1 traps, but the exit comes before it has completed. */
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_PRIV_SW_EXCEPTION) {
 		fill_inst_len(exit);
 		vcpu->state.rip += exit->inst_len;
+		vmcs_write(GUEST_INTERRUPTIBILITY_INFO,
+			   vmcs_read(GUEST_INTERRUPTIBILITY_INFO) &
+			   ~(u64)(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
 	}
 }
 

@@ -113,8 +113,8 @@ struct vmx_host_state {
  * @rip: GUEST_RIP as in the VMCS, likewise below
  * @rsp: likewise
  * @rflags: likewise
- * @checks_shadow: RFLAGS, the interrupt shadow or DEBUGCTL was changed: entry demands
- *                 that they fit each other
+ * @checks_shadow: RFLAGS, the interrupt shadow or DEBUGCTL was changed, or a #DB taken
+ *                 out: entry demands that they fit each other
  * @has_breakpoints: DR7 enables a breakpoint: DR0-3 are loaded for the run
  * @touched_memory: the host read or wrote for the guest since the last run (L1TF)
  * @entry_event: VM_ENTRY_INTR_INFO_FIELD as in the VMCS; 0 for none
