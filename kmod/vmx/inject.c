@@ -4,7 +4,9 @@
  * Which event goes in when is not decided here.
  *
  * Windows: the CPU has a control for each, which exits as soon as nothing holds the
- * event off. NMI blocking is virtual: an NMI that goes in sets it, an IRET clears it.
+ * event off. NMI blocking is virtual: an NMI that goes in sets it, an IRET clears it. Whether
+ * the shadow of STI holds off the NMI window differs between CPUs; it does the IRQ window, and
+ * IF is set behind an STI, so that one serves for both then.
  *
  * The TPR, where the CPU virtualizes it, is in the virtual-APIC page:
  *
@@ -55,6 +57,13 @@ void vmx_inject(struct lodge_vcpu *vcpu, const struct lodge_event *event)
 	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, info);
 }
 
+static bool has_sti_shadow(struct lodge_vcpu *vcpu)
+{
+	if (vcpu->state_dirty & LODGE_STATE_INTR)
+		return vcpu->state.shadow & LODGE_SHADOW_STI;
+	return vmcs_read(GUEST_INTERRUPTIBILITY_INFO) & GUEST_INTR_STATE_STI;
+}
+
 /**
  * vmx_request_window() - exit when an event can be taken
  * @vcpu: loaded vCPU
@@ -62,6 +71,8 @@ void vmx_inject(struct lodge_vcpu *vcpu, const struct lodge_event *event)
  */
 void vmx_request_window(struct lodge_vcpu *vcpu, u32 events)
 {
+	if (unlikely(events & LODGE_WINDOW_NMI) && has_sti_shadow(vcpu))
+		events = LODGE_WINDOW_IRQ;
 	vmx_set_primary(vcpu->vmx, CPU_BASED_INTR_WINDOW_EXITING, events & LODGE_WINDOW_IRQ);
 	vmx_set_primary(vcpu->vmx, CPU_BASED_NMI_WINDOW_EXITING, events & LODGE_WINDOW_NMI);
 }
