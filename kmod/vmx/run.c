@@ -248,20 +248,21 @@ static void prepare(struct lodge_vcpu *vcpu)
 		vmx_tlb_carry_out(vmx);
 	if (unlikely(vmx->has_breakpoints))
 		load_guest_breakpoints(vcpu);
-	if (native_read_cr2() != vmx->cr2)
-		native_write_cr2(vmx->cr2);
 	vmx->enter.is_launched = vmx->vmcs.is_launched;
 }
 
 /*
- * Nothing that can be traced may stand between the two calls of host.h. The flush is last,
- * so that it catches what the first of them touches; CR2 is the guest's until a fault.
+ * Nothing that can be traced may stand between the two calls of host.h, which can be: a
+ * tracer's page fault in them would change CR2. The flush is last, so that it catches what
+ * the first of them touches.
  */
 static noinstr int enter(struct vmx_vcpu *vmx, u64 *gprs)
 {
 	int ret;
 
 	host_guest_enter();
+	if (native_read_cr2() != vmx->cr2)
+		native_write_cr2(vmx->cr2);
 	if (l1tf_vmx_mitigation == VMENTER_L1D_FLUSH_COND ||
 	    l1tf_vmx_mitigation == VMENTER_L1D_FLUSH_ALWAYS)
 		flush_l1d(vmx);
