@@ -41,7 +41,6 @@ static void enter_residence(struct lodge_vcpu *vcpu)
 	savesegment(es, host->es);
 	rdmsrl(MSR_FS_BASE, host->fs_base);
 	host->ldt = 0;
-	host->debugctl = get_debugctlmsr();
 	vmcs_write(HOST_FS_BASE, host->fs_base);
 	vmcs_write(HOST_CR0, read_cr0());
 	vmx_load_guest_msrs(vcpu);
@@ -113,6 +112,8 @@ static void refresh_host_state(struct vmx_vcpu *vmx)
 		vmx->host_cr4 = cr4;
 		vmcs_write(HOST_CR4, cr4);
 	}
+	/* An IPI of perf's may have switched branch records on or off. */
+	vmx->host.debugctl = get_debugctlmsr();
 	note_ldt(&vmx->host);
 }
 

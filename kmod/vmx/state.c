@@ -39,6 +39,12 @@ static_assert(GUEST_ES_BASE + 2 * LODGE_SEG_TR == GUEST_TR_BASE);
 static_assert(GUEST_ES_BASE + 2 * LODGE_SEG_CS == GUEST_CS_BASE);
 static_assert(GUEST_ES_BASE + 2 * LODGE_SEG_LDTR == GUEST_LDTR_BASE);
 
+/*
+ * Of DEBUGCTL the guest gets what needs nothing of the host: its branch records are not
+ * switched, so LBR is only remembered.
+ */
+#define DEBUGCTL_REAL	DEBUGCTLMSR_BTF
+
 /* An unusable segment's other attributes are undefined; one bit less is reported set. */
 static u32 attr_from_vmcs(u32 attr)
 {
@@ -178,7 +184,7 @@ static void read_msrs(struct lodge_vcpu *vcpu)
 	state->sysenter_cs = vmcs_read(GUEST_SYSENTER_CS);
 	state->sysenter_esp = vmcs_read(GUEST_SYSENTER_ESP);
 	state->sysenter_eip = vmcs_read(GUEST_SYSENTER_EIP);
-	state->debugctl = vmcs_read(GUEST_IA32_DEBUGCTL);
+	state->debugctl = (state->debugctl & ~(u64)DEBUGCTL_REAL) | vmcs_read(GUEST_IA32_DEBUGCTL);
 	state->spec_ctrl = vmx->enter.spec_ctrl;
 }
 
@@ -249,7 +255,7 @@ static void write_msrs(struct lodge_vcpu *vcpu)
 	vmcs_write(GUEST_SYSENTER_ESP, state->sysenter_esp);
 	vmcs_write(GUEST_SYSENTER_EIP, state->sysenter_eip);
 	vmcs_write(GUEST_IA32_PAT, state->pat);
-	vmcs_write(GUEST_IA32_DEBUGCTL, state->debugctl);
+	vmcs_write(GUEST_IA32_DEBUGCTL, state->debugctl & DEBUGCTL_REAL);
 	vmcs_write(TSC_OFFSET, state->tsc_offset);
 	vmx->enter.spec_ctrl = state->spec_ctrl;
 	/* Of DEBUGCTL.BTF it depends what a shadow may look like. */
