@@ -33,7 +33,8 @@ struct lodge_vcpu;
  * @large: a leaf above the lowest level
  * @accessed: set by the CPU on any use; 0 if the CPU does not track it
  * @dirty: set by the CPU on a write; 0 if the CPU does not track it
- * @memtype_wb: type bits for ordinary memory: write-back, the guest's PAT decides
+ * @memtype_wb: type bits for ordinary memory: write-back; the guest's PAT has a say only
+ *              where the CPU keeps differently cached views of a page in step
  * @memtype_uc: type bits for device memory: uncached, whatever the guest says
  * @address: bits that hold the address
  * @levels: depth of the tables, 4 or 5

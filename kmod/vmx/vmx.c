@@ -30,8 +30,9 @@ DEFINE_PER_CPU(struct vmx_cpu, vmx_cpu);
 static struct lodge_pte_format ept_format __ro_after_init;
 
 /*
- * Intel SDM volume 3, "The Extended Page Table Mechanism". Write-back lets the guest's
- * PAT have its say; for devices "ignore PAT" takes that away.
+ * Intel SDM volume 3, "The Extended Page Table Mechanism". "Ignore PAT" everywhere: the
+ * host has the same pages cached, and a CPU need not keep cached and uncached views of one page
+ * in step. No guest has a device that could tell the difference.
  */
 static void set_ept_format(void)
 {
@@ -46,7 +47,7 @@ static void set_ept_format(void)
 		.large		= VMX_EPT_LARGE_BIT,
 		.accessed	= vmx_caps.has_ept_ad ? VMX_EPT_ACCESS_BIT : 0,
 		.dirty		= vmx_caps.has_ept_ad ? VMX_EPT_DIRTY_BIT : 0,
-		.memtype_wb	= EPT_TYPE_WB,
+		.memtype_wb	= EPT_TYPE_WB | VMX_EPT_IPAT_BIT,
 		.memtype_uc	= EPT_TYPE_UC | VMX_EPT_IPAT_BIT,
 		.address	= EPT_ADDRESS_MASK,
 		.levels		= 4,
