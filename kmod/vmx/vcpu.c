@@ -153,6 +153,8 @@ static void write_controls(struct vmx_vcpu *vmx)
 	/* XSS stays 0, so XSAVES never has a reason to exit. */
 	if (secondary & SECONDARY_EXEC_XSAVES)
 		vmcs_write(XSS_EXIT_BITMAP, 0);
+	if (secondary & SECONDARY_EXEC_ENCLS_EXITING)
+		vmcs_write(ENCLS_EXITING_BITMAP, ~0ull);
 }
 
 static void write_initial_fields(struct lodge_vcpu *vcpu)
