@@ -18,6 +18,7 @@
 #include <asm/fpu/api.h>
 #include <asm/fpu/sched.h>
 #include <asm/fpu/types.h>
+#include <asm/nospec-branch.h>
 #include <asm/reboot.h>
 #include <asm/tsc.h>
 
@@ -154,10 +155,17 @@ noinstr void host_guest_enter(void)
 
 /**
  * host_guest_leave() - counterpart of host_guest_enter(), after the exit
+ *
+ * On CPUs with VMSCAPE the guest has trained branch prediction for the user space of the VMM:
+ * the kernel sees to it before this CPU goes there.
  */
 noinstr void host_guest_leave(void)
 {
 	guest_state_exit_irqoff();
+#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
+#endif
 }
 
 /**
