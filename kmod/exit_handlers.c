@@ -14,6 +14,7 @@
 #include "cpuid.h"
 #include "ctrl_regs.h"
 #include "fpu.h"
+#include "host.h"
 #include "hypercall.h"
 #include "irqchip/irqchip.h"
 #include "msr.h"
@@ -354,12 +355,23 @@ static int handle_rdpmc(struct lodge_vcpu *vcpu)
 	return raise_gp(vcpu);
 }
 
+/* A guest gets #AC for unaligned accesses of its user code, if it asked for that. */
+static bool wants_alignment_checks(struct lodge_vcpu *vcpu)
+{
+	return (lodge_regs_get(vcpu, LODGE_STATE_CRS)->cr0 & X86_CR0_AM) &&
+	       (vcpu->state.rflags & X86_EFLAGS_AC) && lodge_cpl(vcpu) == 3;
+}
+
 /*
  * An exception that the backend intercepts for the host's sake goes on to the guest it
  * was meant for; the backend has seen that it cannot loop inside the CPU.
  */
 static int handle_exception(struct lodge_vcpu *vcpu)
 {
+	/* The instruction is executed again, and now it may; or a signal ends the run. */
+	if (vcpu->exit.exception.vector == LODGE_VECTOR_AC && !wants_alignment_checks(vcpu) &&
+	    host_split_lock(vcpu->state.rip))
+		return LODGE_RESUME_GUEST;
 	event_raise(vcpu, &vcpu->exit.exception);
 	return LODGE_RESUME_GUEST;
 }

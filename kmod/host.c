@@ -14,6 +14,7 @@
 #include <linux/thread_info.h>
 #include <linux/timekeeping.h>
 
+#include <asm/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/sched.h>
@@ -166,6 +167,24 @@ noinstr void host_guest_leave(void)
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 #endif
+}
+
+/**
+ * host_split_lock() - a guest made a locked access across two cache lines
+ * @rip: where, in the guest
+ *
+ * Where the host watches for those, they raise #AC in guests too, which did not ask for it.
+ * The kernel warns and slows the thread down, or sends it a SIGBUS. Process context; may
+ * sleep.
+ *
+ * Return: false if the host does not watch: the #AC is the guest's own.
+ */
+bool host_split_lock(unsigned long rip)
+{
+	if (!boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT))
+		return false;
+	handle_guest_split_lock(rip);
+	return true;
 }
 
 /**

@@ -36,6 +36,7 @@ void host_time_now(struct host_time *now);
 int host_work_before_guest(void);
 void host_guest_enter(void);
 void host_guest_leave(void);
+bool host_split_lock(unsigned long rip);
 void host_sigmask_set(const sigset_t *mask);
 void host_sigmask_restore(void);
 void host_emergency_register(void (*leave)(void));
