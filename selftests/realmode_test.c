@@ -308,12 +308,14 @@ asm(".pushsection .text\n"
 _Static_assert(GPA_SNIPPET == 0x8000 && GPA_GDT == 0x10000 && GPA_PML4 == 0x20000,
 	       "the snippets above spell these out");
 
-static void mode_switches(void)
+static void switch_modes(unsigned int tss_type)
 {
 	struct vm *vm = vm_create();
 	struct vcpu *vcpu = real_mode_vcpu(vm, mode_real, mode_end);
-	struct kvm_sregs sregs;
+	struct kvm_sregs sregs = vcpu_sregs(vcpu);
 
+	sregs.tr.type = tss_type;
+	vcpu_set_sregs(vcpu, &sregs);
 	expect_out(vcpu, 0x10, 1);
 	ASSERT_EQ(vcpu_sregs(vcpu).cr0 & X86_CR0_PE, 0u);
 	expect_out(vcpu, 0x10, 2);
@@ -335,6 +337,17 @@ static void mode_switches(void)
 	ASSERT_EQ(sregs.cs.base, 0u);
 	vcpu_run_to(vcpu, KVM_EXIT_HLT);
 	vm_destroy(vm);
+}
+
+static void mode_switches(void)
+{
+	switch_modes(11);
+}
+
+/* Long mode knows 64-bit TSSs only, but nothing reloads TR on the way into it. */
+static void mode_switches_with_16_bit_tss(void)
+{
+	switch_modes(3);
 }
 
 /* A new vCPU, untouched, starts at the reset vector, in ROM at the top of 4 GiB. */
@@ -413,6 +426,7 @@ static const struct test_case cases[] = {
 	{ "strings", strings },
 	{ "interrupts", interrupts },
 	{ "mode_switches", mode_switches },
+	{ "mode_switches_with_16_bit_tss", mode_switches_with_16_bit_tss },
 	{ "reset_vector", reset_vector },
 	{ "mmio", mmio },
 };

@@ -288,6 +288,21 @@ static void write_interruptibility(struct lodge_vcpu *vcpu)
 	vcpu->vmx->checks_shadow = true;
 }
 
+/*
+ * A loaded TSS is busy, and long mode knows 64-bit ones only: VM entry demands both, but a CPU
+ * that goes into long mode leaves TR as it was.
+ */
+static void fit_task_register(void)
+{
+	u32 old = vmcs_read(GUEST_TR_AR_BYTES);
+	u32 attr = old | 2;
+
+	if (vmcs_read(GUEST_IA32_EFER) & EFER_LMA)
+		attr = (attr & ~LODGE_SEG_TYPE_MASK) | 0xb;
+	if (attr != old)
+		vmcs_write(GUEST_TR_AR_BYTES, attr);
+}
+
 /**
  * vmx_state_read() - hardware to vcpu->state
  * @vcpu: loaded vCPU
@@ -318,6 +333,8 @@ void vmx_state_write(struct lodge_vcpu *vcpu, u32 blocks)
 		write_control(vcpu);
 	if (blocks & LODGE_STATE_SEGS)
 		write_segments(vcpu);
+	if (blocks & (LODGE_STATE_CRS | LODGE_STATE_SEGS))
+		fit_task_register();
 	if (blocks & LODGE_STATE_DRS)
 		write_debug(vcpu);
 	if (blocks & LODGE_STATE_MSRS)
