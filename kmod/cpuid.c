@@ -145,6 +145,10 @@ static const struct passed_leaf passed_leaves[] = {
 
 #define MAX_CACHE_LEAVES	16
 
+/* Bits of vcpu->intercept_policy that follow from CPUID. */
+#define INSTRUCTION_INTERCEPTS \
+	(LODGE_INTERCEPT_RDTSCP | LODGE_INTERCEPT_INVPCID | LODGE_INTERCEPT_XSAVES)
+
 /* CR4 bits that every guest may set, and those that need a feature. */
 #define CR4_ALWAYS \
 	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE | X86_CR4_PAE | \
@@ -625,6 +629,28 @@ static void derive_facts(struct lodge_cpuid *cpuid)
 		cpuid->xcr0_allowed |= fpu_supported_xcr0() & ((u64)entry->edx << 32 | entry->eax);
 }
 
+static bool is_withheld(struct lodge_vcpu *vcpu, unsigned int feature)
+{
+	return cpuid_is_supported(feature) && !cpuid_has(vcpu, feature);
+}
+
+/*
+ * Instructions that the host has and the guest was not given. Other features' instructions
+ * depend on a bit of CR4 or XCR0, which is refused, or cannot be taken away.
+ */
+static u32 instruction_policy(struct lodge_vcpu *vcpu)
+{
+	u32 policy = 0;
+
+	if (is_withheld(vcpu, X86_FEATURE_RDTSCP) && !cpuid_has(vcpu, X86_FEATURE_RDPID))
+		policy |= LODGE_INTERCEPT_RDTSCP;
+	if (is_withheld(vcpu, X86_FEATURE_INVPCID))
+		policy |= LODGE_INTERCEPT_INVPCID;
+	if (is_withheld(vcpu, X86_FEATURE_XSAVES))
+		policy |= LODGE_INTERCEPT_XSAVES;
+	return policy;
+}
+
 /**
  * cpuid_create() - give a vCPU an empty CPUID
  * @vcpu: vCPU in creation
@@ -751,6 +777,9 @@ int cpuid_set(struct lodge_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u
 	cpuid->nr_entries = nent;
 	derive_facts(cpuid);
 	vcpu->phys_bits = cpuid->phys_bits;
+	vcpu->intercept_policy &= ~INSTRUCTION_INTERCEPTS;
+	vcpu->intercept_policy |= instruction_policy(vcpu);
+	lodge_vendor->update_intercepts(vcpu);
 	return 0;
 }
 

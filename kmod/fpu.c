@@ -150,11 +150,12 @@ void fpu_put(struct lodge_vcpu *vcpu)
 
 /*
  * The host's XSS is zero on most machines; where it is not, a guest's XSAVES must
- * not see supervisor components that are the host's.
+ * not see supervisor components that are the host's. Not all hardware can refuse XSAVES to a
+ * guest that has XSAVE.
  */
 static bool must_switch_xss(struct lodge_vcpu *vcpu)
 {
-	return host_xss && cpuid_has(vcpu, X86_FEATURE_XSAVES);
+	return host_xss && cpuid_has(vcpu, X86_FEATURE_XSAVE);
 }
 
 /**

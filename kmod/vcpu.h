@@ -48,6 +48,9 @@ enum lodge_vcpu_mode {
 #define LODGE_INTERCEPT_BP		BIT(2)	/* #BP exits */
 #define LODGE_PASS_SPEC_CTRL		BIT(3)	/* guest has written SPEC_CTRL: no exits */
 #define LODGE_PASS_PRED_CMD		BIT(4)	/* guest may issue IBPB itself */
+#define LODGE_INTERCEPT_RDTSCP		BIT(5)	/* RDTSCP, where possible RDPID: #UD */
+#define LODGE_INTERCEPT_INVPCID		BIT(6)	/* INVPCID: #UD */
+#define LODGE_INTERCEPT_XSAVES		BIT(7)	/* XSAVES, where possible: #UD */
 
 /*
  * Events that wait for the guest. event_queue.c says in which order they go in.

@@ -224,6 +224,46 @@ static void features_taken_away(void)
 	vm_destroy(vm);
 }
 
+static volatile uint64_t guest_rdtscp, guest_invpcid;
+
+static void guest_denied_instructions(void)
+{
+	uint64_t descriptor[2] = { 0, 0 };
+
+	asm volatile(GUEST_TRY("rdtscp") : : : "rax", "rcx", "rdx", "r11", "memory");
+	guest_rdtscp = guest_recovery.vector;
+	asm volatile(GUEST_TRY("invpcid (%0), %1") : : "r"(descriptor), "r"(2ull)
+		     : "r11", "memory");
+	guest_invpcid = guest_recovery.vector;
+}
+
+/* Instructions that a guest is not offered are #UD for it, where the hardware can do that. */
+static void instructions_taken_away(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_create(vm, 0);
+	struct kvm_cpuid2 *cpuid = copy_supported(0);
+	struct kvm_cpuid_entry2 *entry = cpuid_find(cpuid, 0x80000001, 0);
+
+	TEST_ASSERT(entry, "leaf 0x80000001");
+	entry->edx &= ~BIT(27);
+	entry = cpuid_find(cpuid, 7, 0);
+	if (entry) {
+		entry->ebx &= ~BIT(10);
+		entry->ecx &= ~BIT(22);
+	}
+	vcpu_ioctl(vcpu, KVM_SET_CPUID2, cpuid);
+	vcpu_set_entry(vcpu, guest_denied_instructions);
+	vcpu_run_done(vcpu);
+	/* "Auth": AuthenticAMD */
+	if (GUEST(vm, guest_rdtscp) == GUEST_NO_TRAP &&
+	    cpuid_find(cpuid, 0, 0)->ebx == 0x68747541)
+		test_skip("QEMU's emulation does not intercept RDTSCP and INVPCID");
+	ASSERT_EQ(GUEST(vm, guest_rdtscp), (uint64_t)UD_VECTOR);
+	ASSERT_EQ(GUEST(vm, guest_invpcid), (uint64_t)UD_VECTOR);
+	vm_destroy(vm);
+}
+
 static const struct test_case cases[] = {
 	{ "limits", limits },
 	{ "get_back", get_back },
@@ -233,6 +273,7 @@ static const struct test_case cases[] = {
 	{ "after_run", after_run },
 	{ "paravirtual_leaves", paravirtual_leaves },
 	{ "features_taken_away", features_taken_away },
+	{ "instructions_taken_away", instructions_taken_away },
 };
 
 TEST_MAIN(cases)

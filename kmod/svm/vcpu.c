@@ -53,6 +53,9 @@ static const struct intercept_rule intercept_rules[] = {
 	{ EXCEPTION(DB) },
 	/* Guest debugging. */
 	{ EXCEPTION(BP),	LODGE_INTERCEPT_BP },
+	/* Instructions that the guest's CPUID does not have. RDPID and XSAVES cannot exit. */
+	{ INTERCEPT_RDTSCP,	LODGE_INTERCEPT_RDTSCP },
+	{ INTERCEPT_INVPCID,	LODGE_INTERCEPT_INVPCID },
 
 	/* Writes of CR0 that change more than TS and MP, and of CR4: may be refused. */
 	{ INTERCEPT_SELECTIVE_CR0 },

@@ -51,6 +51,16 @@ static const struct exception_rule exception_rules[] = {
 	{ LODGE_VECTOR_BP,	LODGE_INTERCEPT_BP },
 };
 
+/* Instructions that are #UD while their control is off, and what asks for that. */
+static const struct {
+	u32 control;
+	u32 policy;	/* LODGE_INTERCEPT_* */
+} instruction_rules[] = {
+	{ SECONDARY_EXEC_ENABLE_RDTSCP,		LODGE_INTERCEPT_RDTSCP },
+	{ SECONDARY_EXEC_ENABLE_INVPCID,	LODGE_INTERCEPT_INVPCID },
+	{ SECONDARY_EXEC_XSAVES,		LODGE_INTERCEPT_XSAVES },
+};
+
 struct initial_field {
 	u32 field;
 	u64 value;
@@ -100,6 +110,21 @@ void vmx_set_primary(struct vmx_vcpu *vmx, u32 bits, bool on)
 	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, primary);
 }
 
+static u32 secondary_controls(const struct lodge_vcpu *vcpu)
+{
+	u32 secondary = vmx_caps.secondary;
+	unsigned int i;
+
+	/* Tag 0 with the control on would be refused. */
+	if (!vcpu->vmx->vpid)
+		secondary &= ~SECONDARY_EXEC_ENABLE_VPID;
+	for (i = 0; i < ARRAY_SIZE(instruction_rules); i++) {
+		if (vcpu->intercept_policy & instruction_rules[i].policy)
+			secondary &= ~instruction_rules[i].control;
+	}
+	return secondary;
+}
+
 /**
  * vmx_update_intercepts() - derive intercepts and MSR permissions anew
  * @vcpu: loaded vCPU, intercept_policy set
@@ -116,19 +141,19 @@ void vmx_update_intercepts(struct lodge_vcpu *vcpu)
 			bitmap |= BIT(rule->vector);
 	}
 	vmcs_write(EXCEPTION_BITMAP, bitmap);
+	vmcs_write(SECONDARY_VM_EXEC_CONTROL, secondary_controls(vcpu));
 	vmcs_write(MSR_BITMAP, vmx_msr_bitmap_pa(vcpu->intercept_policy));
 	vcpu->vmx->enter.spec_ctrl_is_passed =
 		!!(vcpu->intercept_policy & LODGE_PASS_SPEC_CTRL);
 }
 
-/* The control words, and what belongs to optional bits in them. */
+/*
+ * The control words but for the secondary, which update_intercepts() writes, and what
+ * belongs to optional bits in them.
+ */
 static void write_controls(struct vmx_vcpu *vmx)
 {
 	u32 secondary = vmx_caps.secondary;
-
-	/* Tag 0 with the control on would be refused. */
-	if (!vmx->vpid)
-		secondary &= ~SECONDARY_EXEC_ENABLE_VPID;
 
 	vmx->primary = vmx_caps.primary;
 	if (!vmx->vapic)
@@ -136,7 +161,6 @@ static void write_controls(struct vmx_vcpu *vmx)
 
 	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, vmx_caps.pin);
 	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, vmx->primary);
-	vmcs_write(SECONDARY_VM_EXEC_CONTROL, secondary);
 	vmcs_write(VM_EXIT_CONTROLS, vmx_caps.exit);
 	vmcs_write(VM_ENTRY_CONTROLS, vmx_caps.entry);
 
