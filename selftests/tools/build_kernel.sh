@@ -1,34 +1,52 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Builds the small host kernel (hosts/kernel.config) from Debian's linux-source-6.1, once: it is
-# kept outside of the repository, under a name made of the source's version and the
-# configuration. Prints the folder: tree/ is its KDIR, bzImage the kernel, lib/modules/RELEASE
-# its modules, release its name. "build_kernel.sh where" only prints the folder, and fails
-# where nothing was built yet.
+# Builds a host kernel from Debian's linux-source-6.1, once: it is kept outside of the
+# repository, under a name made of the source's version and the configuration. Prints the folder:
+# tree/ is its KDIR, bzImage the kernel, lib/modules/RELEASE its modules, release its name.
+#
+# usage: build_kernel.sh small|debug [where]
+#   small    hosts/kernel.config, a few minutes
+#   debug    hosts/debug.config laid over it, with hosts/debug.patch: the sanitizer host
+#   where    only print the folder, and fail where nothing was built yet
 set -eu
 
 here=$(dirname "$(realpath "$0")")
 archive=/usr/src/linux-source-6.1.tar.xz
-config=$here/hosts/kernel.config
-version=$(dpkg-query -W -f '${Version}' linux-source-6.1 2>/dev/null || echo none)
-key=$( (echo "$version"; cat "$config"; gcc --version | head -n 1) | sha256sum | cut -c 1-12)
-folder=${XDG_CACHE_HOME:-$HOME/.cache}/lodge/kernel-$version-$key
-
-if [ -e "$folder/release" ]; then
-	echo "$folder"
-	exit
-fi
-[ "${1:-}" != where ] || exit 1
 
 fail() {
 	echo "build_kernel.sh: $*" >&2
 	exit 1
 }
 
+# What makes the kernel: configuration files, of which later ones outweigh earlier ones; a patch.
+case ${1:-} in
+small)
+	configs=$here/hosts/kernel.config
+	patch=
+	time="a few minutes" ;;
+debug)
+	configs="$here/hosts/kernel.config $here/hosts/debug.config"
+	patch=$here/hosts/debug.patch
+	time="a quarter of an hour or more" ;;
+*)
+	fail "want small or debug" ;;
+esac
+
+version=$(dpkg-query -W -f '${Version}' linux-source-6.1 2>/dev/null || echo none)
+# shellcheck disable=SC2086
+key=$( (echo "$version"; cat $configs $patch; gcc --version | head -n 1) | sha256sum | cut -c 1-12)
+folder=${XDG_CACHE_HOME:-$HOME/.cache}/lodge/kernel-$version-$key
+
+if [ -e "$folder/release" ]; then
+	echo "$folder"
+	exit
+fi
+[ "${2:-}" != where ] || exit 1
+
 [ -r "$archive" ] || fail "$archive is not there (Debian package linux-source-6.1)"
-for tool in flex bison bc depmod xz; do
+for tool in flex bison bc depmod patch xz; do
 	command -v "$tool" >/dev/null ||
-		fail "$tool is missing (Debian packages flex bison bc kmod xz-utils)"
+		fail "$tool is missing (Debian packages flex bison bc kmod patch xz-utils)"
 done
 [ -e /usr/include/gelf.h ] || fail "gelf.h is missing (Debian package libelf-dev)"
 
@@ -41,7 +59,7 @@ if [ -e "$folder/release" ]; then
 fi
 rm -rf "$folder/tree" "$folder/lib"
 mkdir "$folder/tree"
-echo "build_kernel.sh: building the small host kernel, a few minutes; log: $folder/log" >&2
+echo "build_kernel.sh: building the $1 host kernel, $time; log: $folder/log" >&2
 
 # Without what no configuration here can reach; Kconfig files are read all the same.
 unpack() {
@@ -54,14 +72,23 @@ unpack() {
 		--exclude='*/tools/perf/*' --exclude='*/arch/[a-tv-wy-z]*/*.[chS]'
 }
 
+change() {
+	[ -z "$patch" ] || patch -d "$folder/tree" -p1 <"$patch"
+}
+
+configure() {
+	# shellcheck disable=SC2086
+	cat $configs >"$folder/config"
+	make KCONFIG_ALLCONFIG="$folder/config" allnoconfig
+}
+
 compile() {
-	make KCONFIG_ALLCONFIG="$config" allnoconfig
-	nice make -j"$(nproc)" bzImage modules
+	configure && nice make -j"$(nproc)" bzImage modules &&
 	make INSTALL_MOD_PATH="$folder" modules_install
 }
 
 build() {
-	unpack && (cd "$folder/tree" && compile) &&
+	unpack && change && (cd "$folder/tree" && compile) &&
 	cp "$folder/tree/arch/x86/boot/bzImage" "$folder/bzImage" &&
 	make -s -C "$folder/tree" kernelrelease >"$folder/release.new"
 }

@@ -17,6 +17,7 @@ EMULATOR = "qemu-system-x86_64"
 
 # Serial port 0 carries the host's kernel log, serial port 1 COMMAND's input and output.
 KERNEL_ARGS = "console=ttyS0 ignore_loglevel"
+DEBUG_ARGS = "kasan_multi_shot"     # every report, so that each is seen with the case it is of
 
 SMALL_KERNEL = False        # Debian's is quick enough
 BOOT_LIMIT_S = 90           # about 5 s are needed on an idle machine
@@ -57,5 +58,5 @@ def command(host):
         "-serial", "chardev:io",
         "-kernel", host.kernel,
         "-initrd", host.initrd,
-        "-append", f"{KERNEL_ARGS} {host.append}",
+        "-append", f"{KERNEL_ARGS} {DEBUG_ARGS if host.sanitizers else ''} {host.append}",
     ]

@@ -17,13 +17,29 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t debugfs debugfs /sys/kernel/debug
 [ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
 . /testhost/env
-export TERM
+export TERM LODGE_TEST_SLOWNESS
 hostname testhost
 ip link set lo up
 cd /
 
 say() {
 	printf '\036testhost-%s %s\n' "$NONCE" "$1" >/dev/ttyS1
+}
+
+# Objects that nothing points to. kmemleak takes checksums in a first scan and believes what has
+# not changed in a second one, of objects more than five seconds old; what was just on its way
+# from one pointer to another is found again by a third.
+find_leaks() {
+	leaks=/sys/kernel/debug/kmemleak
+	echo scan >$leaks
+	sleep 6
+	echo scan >$leaks
+	[ -n "$(cat $leaks)" ] || return 0
+	sleep 6
+	echo scan >$leaks
+	head -n 200 $leaks | while IFS= read -r line; do
+		echo "<4>kmemleak: $line" >/dev/kmsg
+	done
 }
 
 # At LIMIT the host itself says that it is alive, and shows what everybody is waiting for.
@@ -53,6 +69,7 @@ else
 	stty -F /dev/ttyS1 raw -echo
 fi
 [ "$LIMIT" -gt 0 ] && watch_limit </dev/null >/dev/null 2>&1 3>&- &
+watcher=$!
 # For an emulator whose time is not ours.
 [ "$HEARTBEAT" -gt 0 ] && while sleep "$HEARTBEAT"; do say alive; done </dev/null 3>&- &
 
@@ -66,6 +83,13 @@ else
 	setsid sh /testhost/command </dev/null >/dev/ttyS1 2>&1 3>&-
 fi
 status=$?
+
+# It takes time that is not COMMAND's.
+if [ "$KMEMLEAK" = 1 ]; then
+	[ -z "$watcher" ] || kill "$watcher"
+	say alive
+	find_leaks
+fi
 
 # testhost waits for this line on the log, so nothing the kernel said before is missed.
 echo "<6>testhost: end $NONCE" >/dev/kmsg

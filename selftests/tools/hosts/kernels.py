@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Finds the kernel of a test host: Debian's in /boot, the small one of build_kernel.sh, or a
-bzImage by its path."""
+"""Finds the kernel of a test host: Debian's in /boot, one of those that build_kernel.sh makes
+(the small one, the sanitizers' one), or a bzImage by its path."""
 
 import glob
 import os
@@ -14,19 +14,26 @@ class Error(Exception):
     """There is no such kernel."""
 
 
+SMALL, DEBUG = "small", "debug"     # what build_kernel.sh makes
+
+# By what time limits are multiplied where the sanitizers run.
+DEBUG_SLOWNESS = 5
+
+
 class Kernel:
     """A kernel image, and where known its release, modules and build tree."""
 
-    def __init__(self, image, release=None, modules=None, kdir=None):
+    def __init__(self, image, release=None, modules=None, kdir=None, kind=None):
         self.image = image
         self.release = release
         self.modules = modules
         self.kdir = kdir
+        self.kind = kind        # SMALL, DEBUG, or None for all others
 
 
-def small(*where):
+def built(kind, *where):
     """The kernel that build_kernel.sh makes, or with "where" has made; None where it has not."""
-    done = subprocess.run([f"{TOOLS}/build_kernel.sh", *where], check=False, text=True,
+    done = subprocess.run([f"{TOOLS}/build_kernel.sh", kind, *where], check=False, text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     if done.returncode:
         return None
@@ -34,7 +41,7 @@ def small(*where):
     with open(f"{folder}/release", encoding="utf-8") as file:
         release = file.read().strip()
     return Kernel(f"{folder}/bzImage", release, f"{folder}/lib/modules/{release}",
-                  f"{folder}/tree")
+                  f"{folder}/tree", kind)
 
 
 def debian(release):
@@ -54,6 +61,14 @@ def newest_debian():
     raise Error("no Debian kernel in /boot: install linux-image-cloud-amd64")
 
 
+def sanitizers():
+    """The kernel with the sanitizers; nothing else can stand in for it."""
+    kernel = built(DEBUG)
+    if kernel is None:
+        raise Error("the sanitizer host's kernel was not built")
+    return kernel
+
+
 def find(wanted, prefer_small):
     """The kernel that --kernel names; without it, the vendor's choice."""
     if wanted and "/" in wanted:
@@ -61,6 +76,9 @@ def find(wanted, prefer_small):
             raise Error(f"--kernel {wanted}: no such file")
         return Kernel(wanted)
     if wanted:
-        built = small("where")
-        return built if built and built.release == wanted else debian(wanted)
-    return prefer_small and small() or newest_debian()
+        for kind in (SMALL, DEBUG):
+            kernel = built(kind, "where")
+            if kernel and kernel.release == wanted:
+                return kernel
+        return debian(wanted)
+    return prefer_small and built(SMALL) or newest_debian()
