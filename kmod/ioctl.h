@@ -51,9 +51,9 @@ struct ioctl_entry {
 	long (*handler)(struct ioctl_args *args);
 };
 
-/* Numbers are unique among those with a structure, and among those without. */
-#define IOCTL_INDEX(cmd)	(_IOC_NR(cmd) | (_IOC_SIZE(cmd) ? 256 : 0))
-#define IOCTL_TABLE_SIZE	512
+/* Numbers are unique among those of one direction. */
+#define IOCTL_INDEX(cmd)	(_IOC_NR(cmd) | _IOC_DIR(cmd) << 8)
+#define IOCTL_TABLE_SIZE	1024
 
 /* Place an entry; the number is also its index. */
 #define IOCTL_ENTRY(_cmd, _flags, _handler) \

@@ -9,8 +9,8 @@
 #include "vcpu.h"
 #include "vm.h"
 
-/* Pages that user space maps at a vCPU's fd: struct kvm_run, data of port I/O. */
-#define LODGE_VCPU_MMAP_PAGES	2
+/* Pages that user space maps at a vCPU's fd: struct kvm_run, data of port I/O, the VM's ring. */
+#define LODGE_VCPU_MMAP_PAGES	3
 
 /* vcpu.c */
 struct lodge_vcpu *vcpu_create(struct lodge_vm *vm, u32 id);

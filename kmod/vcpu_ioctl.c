@@ -11,6 +11,7 @@
 #include <linux/uaccess.h>
 
 #include "clock.h"
+#include "coalesced.h"
 #include "cpuid.h"
 #include "fpu.h"
 #include "ioctl.h"
@@ -333,6 +334,9 @@ static vm_fault_t vcpu_fault(struct vm_fault *vmf)
 		break;
 	case 1:
 		address = vcpu->pio_data;
+		break;
+	case KVM_COALESCED_MMIO_PAGE_OFFSET:
+		address = coalesced_page(vcpu->vm);
 		break;
 	default:
 		return VM_FAULT_SIGBUS;

@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 
 #include "clock.h"
+#include "coalesced.h"
 #include "iobus.h"
 #include "irqchip/irqchip.h"
 #include "lifecycle.h"
@@ -42,9 +43,12 @@ struct lodge_vm *vm_create(void)
 	ret = init_srcu_struct(&vm->srcu);
 	if (ret)
 		goto free_vm;
-	ret = clock_vm_create(vm);
+	ret = coalesced_create(vm);
 	if (ret)
 		goto cleanup_srcu;
+	ret = clock_vm_create(vm);
+	if (ret)
+		goto destroy_coalesced;
 	ret = memslots_create(vm);
 	if (ret)
 		goto destroy_clock;
@@ -63,6 +67,8 @@ destroy_slots:
 	memslots_destroy(vm);
 destroy_clock:
 	clock_vm_destroy(vm);
+destroy_coalesced:
+	coalesced_destroy(vm);
 cleanup_srcu:
 	cleanup_srcu_struct(&vm->srcu);
 free_vm:
@@ -91,6 +97,7 @@ static void vm_destroy(struct lodge_vm *vm)
 	mmu_notifier_teardown(vm);
 	destroy_vcpus(vm);
 	iobus_destroy(vm);
+	coalesced_destroy(vm);
 	tdp_destroy(vm);
 	memslots_destroy(vm);
 	clock_vm_destroy(vm);

@@ -8,6 +8,7 @@
 #include <linux/uaccess.h>
 
 #include "clock.h"
+#include "coalesced.h"
 #include "ioctl.h"
 #include "irqchip/irqchip.h"
 #include "lifecycle.h"
@@ -52,6 +53,16 @@ static long enable_cap(struct ioctl_args *args)
 	default:
 		return -EINVAL;
 	}
+}
+
+static long register_coalesced(struct ioctl_args *args)
+{
+	return coalesced_register(args->vm, args->data);
+}
+
+static long unregister_coalesced(struct ioctl_args *args)
+{
+	return coalesced_unregister(args->vm, args->data);
 }
 
 /* With two-dimensional paging neither backend needs pages of the guest's for itself. */
@@ -170,6 +181,9 @@ static const struct ioctl_entry vm_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_GET_DIRTY_LOG, IOCTL_IN | IOCTL_SLOTS_LOCK, get_dirty_log),
 	IOCTL_ENTRY(KVM_CLEAR_DIRTY_LOG, IOCTL_IN | IOCTL_SLOTS_LOCK, clear_dirty_log),
 	IOCTL_ENTRY(KVM_ENABLE_CAP, IOCTL_IN | IOCTL_SLOTS_LOCK, enable_cap),
+	IOCTL_ENTRY(KVM_REGISTER_COALESCED_MMIO, IOCTL_IN | IOCTL_SLOTS_LOCK, register_coalesced),
+	IOCTL_ENTRY(KVM_UNREGISTER_COALESCED_MMIO, IOCTL_IN | IOCTL_SLOTS_LOCK,
+		    unregister_coalesced),
 	IOCTL_ENTRY(KVM_SET_TSS_ADDR, 0, set_tss_addr),
 	IOCTL_ENTRY(KVM_SET_IDENTITY_MAP_ADDR, IOCTL_IN | IOCTL_VM_LOCK, set_identity_map_addr),
 	IOCTL_ENTRY(KVM_SET_BOOT_CPU_ID, IOCTL_VM_LOCK, set_boot_cpu_id),
