@@ -1,12 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # The module itself: load and unload in a loop, refusals (a VM lives, KVM owns the CPUs, a bad
-# node name), the node= parameter, and CPUs that go and come under a running guest. For a test
-# host, where nothing else uses the module; KTAP on stdout. Leaves the module unloaded.
+# node name), the node= parameter, and under a running guest CPUs that go and come, and a suspended
+# host. What the CPUs' registers say of root mode is looked at by a test module of its own.
+# "module_test.sh refused WORDS": nothing but that loading fails and the log says WORDS, for
+# machines that lack something. For a test host, where nothing else uses the module; KTAP on
+# stdout. Leaves the module unloaded.
 #
-# Environment: LODGE_KO, the module (/lodge.ko); vm_holder in PATH.
+# Environment: LODGE_KO, the module (/lodge.ko), and ROOT_MODE_KO (/root_mode.ko); vm_holder in
+# PATH.
 
 module=${LODGE_KO:-/lodge.ko}
+watch=${ROOT_MODE_KO:-/root_mode.ko}
+state=/sys/module/root_mode/parameters/state
 cpu1=/sys/devices/system/cpu/cpu1/online
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -44,17 +50,30 @@ said() {	# pattern
 
 # Starts vm_holder and waits until its guest runs; the process is $holder.
 hold() {	# arguments of vm_holder
-	mkfifo "$work/fifo"
-	vm_holder "$@" >"$work/fifo" &
+	: >"$work/holder"
+	vm_holder "$@" >"$work/holder" 2>&1 &
 	holder=$!
-	read -r word <"$work/fifo"
-	rm "$work/fifo"
-	[ "$word" = ready ]
+	until grep -q ready "$work/holder"; do
+		[ -e "/proc/$holder/root" ] || return 1
+		sleep 0.1
+	done
 }
 
+# The guest must have gone on all the time, and still.
 release() {
 	kill "$holder" 2>/dev/null
-	wait "$holder"
+	wait "$holder" && return
+	sed 's/^/# /' "$work/holder"
+	return 1
+}
+
+# Whether all CPUs that are online are in root mode, or none is.
+all_cpus() {	# on|off
+	while read -r cpu is registers; do
+		[ "$is" = "$1" ] && continue
+		echo "# $cpu is $is: $registers"
+		return 1
+	done <$state
 }
 
 # Unloading may have to wait for what the last process left.
@@ -66,14 +85,14 @@ unload() {
 	return 1
 }
 
-load_unload_loop() {
-	for i in 1 2 3 4 5 6 7 8 9 10; do
-		insmod "$module" && [ -c /dev/lodge ] || return 1
-		# Every second time with a VM in between.
-		if [ $((i % 2)) = 0 ]; then
+load_unload_50_times() {
+	for i in $(seq 50); do
+		insmod "$module" && [ -c /dev/lodge ] && all_cpus on || return 1
+		# Now and then with a VM in between.
+		if [ $((i % 10)) = 0 ]; then
 			vm_holder 0 2 >/dev/null || return 1
 		fi
-		unload && ! is_loaded && [ ! -e /dev/lodge ] || return 1
+		unload && ! is_loaded && [ ! -e /dev/lodge ] && all_cpus off || return 1
 	done
 }
 
@@ -121,11 +140,11 @@ bad_node_names() {
 }
 
 load_kvm() {
-	modprobe kvm-amd nested=0 2>/dev/null && [ -c /dev/kvm ]
+	modprobe $kvm nested=0 2>/dev/null && [ -c /dev/kvm ]
 }
 
 unload_kvm() {
-	rmmod kvm_amd && rmmod kvm
+	rmmod $kvm && rmmod kvm
 }
 
 # KVM is loaded, without and with a VM; it goes on undisturbed, and after it lodge loads.
@@ -140,39 +159,79 @@ refused_while_kvm_is_loaded() {
 	release && unload_kvm && insmod "$module" && vm_holder 0 >/dev/null && unload
 }
 
+# Nor does lodge's guest notice. kvm.ko by itself takes no CPU.
 kvm_refused_while_loaded() {
-	insmod "$module" && hold 60 2 || return 1
+	modprobe kvm && insmod "$module" && hold 60 2 || return 1
+	mark
 	if load_kvm; then
 		unload_kvm
 		return 1
 	fi
-	release && unload
+	said "lodge: .*$(echo $kvm | tr - _).*unload lodge first" && all_cpus on && release &&
+		unload && rmmod kvm
 }
 
-# A CPU goes and comes, five times, under a guest that runs on both.
+# A CPU goes and comes, under a guest with more vCPUs than CPUs.
 hotplug_under_guest() {
 	insmod "$module" && hold 120 3 || return 1
-	for i in 1 2 3 4 5; do
-		echo 0 >$cpu1 && sleep 1 && echo 1 >$cpu1 && sleep 1 || return 1
+	for i in $(seq 20); do
+		echo 0 >$cpu1 && sleep 0.2 && echo 1 >$cpu1 && sleep 0.2 || return 1
 	done
 	# On the CPU that came back, alone.
-	vm_holder 0 1 1 >/dev/null && release && unload
+	all_cpus on && vm_holder 0 1 1 >/dev/null && release && unload && all_cpus off
 }
 
 # A CPU that comes after the module was loaded works, and one that goes before it leaves.
 hotplug_around_load() {
-	echo 0 >$cpu1 && insmod "$module" && echo 1 >$cpu1 && vm_holder 0 1 1 >/dev/null &&
-		echo 0 >$cpu1 && vm_holder 0 2 >/dev/null && unload && echo 1 >$cpu1
+	echo 0 >$cpu1 && insmod "$module" && echo 1 >$cpu1 && all_cpus on &&
+		vm_holder 0 1 1 >/dev/null && echo 0 >$cpu1 && vm_holder 0 2 >/dev/null && unload &&
+		echo 1 >$cpu1 && all_cpus off
 }
 
-[ -e "$module" ] || {
-	echo "1..0 # SKIP no $module"
+# To memory, three times: all CPUs lose their state, the others than this one go and come.
+suspend_under_guest() {
+	insmod "$module" && hold 120 3 || return 1
+	for i in 1 2 3; do
+		mark
+		# A host that cannot set an alarm wakes by itself.
+		[ ! -e /sys/class/rtc/rtc0/wakealarm ] || echo +2 >/sys/class/rtc/rtc0/wakealarm
+		echo mem >/sys/power/state && said "Low-level resume complete" && all_cpus on ||
+			return 1
+		[ ! -e /sys/class/rtc/rtc0/wakealarm ] || echo 0 >/sys/class/rtc/rtc0/wakealarm
+		sleep 0.5
+	done
+	vm_holder 0 1 1 >/dev/null && release && unload && all_cpus off
+}
+
+refused() {	# words
+	mark
+	insmod "$module"
+	! is_loaded && said "lodge: .*$1" && return
+	dmesg | grep lodge: | sed 's/^/# /'
+	return 1
+}
+
+[ -e "$module" ] && [ -e "$watch" ] || {
+	echo "1..0 # SKIP no $module or no $watch"
 	exit 4
 }
+case $(grep -m 1 vendor_id /proc/cpuinfo) in
+*Intel*) kvm=kvm-intel ;;
+*) kvm=kvm-amd ;;
+esac
 is_loaded && { rmmod lodge || exit 1; }
 
+[ -e $state ] || insmod "$watch" || exit 1
+
 echo "TAP version 13"
-for name in load_unload_loop refused_while_vm_lives refused_while_node_is_open loaded_twice \
+if [ "$1" = refused ]; then
+	refused "$2"
+	result $? "refused: $2"
+	rmmod root_mode
+	echo "1..$count"
+	exit $failures
+fi
+for name in load_unload_50_times refused_while_vm_lives refused_while_node_is_open loaded_twice \
 	    node_parameter bad_node_names; do
 	$name
 	result $? $name
@@ -194,6 +253,13 @@ for name in hotplug_under_guest hotplug_around_load; do
 		skip $name "this host has no second CPU that can be taken away"
 	fi
 done
+if grep -q deep /sys/power/mem_sleep 2>/dev/null; then
+	suspend_under_guest
+	result $? suspend_under_guest
+else
+	skip suspend_under_guest "this host cannot be suspended to memory"
+fi
 ! is_loaded || rmmod lodge
+rmmod root_mode
 echo "1..$count"
 [ $failures = 0 ]

@@ -41,7 +41,7 @@ display_library: {display}
 romimage: file={bios}
 vgaromimage: file={rom}
 optromimage1: file={rom}, address={rom_address:#x}
-cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
+cpu: model={cpu}, count=1:{cpus}:1, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
 memory: guest={memory}, host={memory}
 pci: enabled=1, chipset=i440fx
 vga: extension=none
