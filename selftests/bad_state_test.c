@@ -211,6 +211,95 @@ static void random_state(void)
 	check_host_works();
 }
 
+/* Everything that an ioctl of its own moves, as a whole. */
+struct whole_state {
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+	struct kvm_vcpu_events events;
+	struct kvm_debugregs debug;
+	struct kvm_mp_state mp_state;
+	struct {
+		struct kvm_msrs info;
+		struct kvm_msr_entry entries[12];
+	} msrs;
+};
+
+static void get_whole_state(struct vcpu *vcpu, struct whole_state *state)
+{
+	static const uint32_t msrs[] = {
+		0x10, 0x174, 0x175, 0x176, 0x1d9, 0x277, 0xc0000080, 0xc0000081, 0xc0000082,
+		0xc0000084, 0xc0000102, 0xc0000103,
+	};
+	unsigned int i;
+
+	memset(state, 0, sizeof(*state));
+	state->sregs = vcpu_sregs(vcpu);
+	state->regs = vcpu_regs(vcpu);
+	vcpu_ioctl(vcpu, KVM_GET_VCPU_EVENTS, &state->events);
+	vcpu_ioctl(vcpu, KVM_GET_DEBUGREGS, &state->debug);
+	vcpu_ioctl(vcpu, KVM_GET_MP_STATE, &state->mp_state);
+	for (i = 0; i < ARRAY_SIZE(msrs); i++)
+		state->msrs.entries[i].index = msrs[i];
+	state->msrs.info.nmsrs = ARRAY_SIZE(msrs);
+	(void)__vcpu_ioctl(vcpu, KVM_GET_MSRS, &state->msrs);
+}
+
+/* Each part that is refused stays as it was. */
+static void set_whole_state(struct vcpu *vcpu, const struct whole_state *state)
+{
+	(void)__vcpu_ioctl(vcpu, KVM_SET_MSRS, &state->msrs);
+	(void)__vcpu_ioctl(vcpu, KVM_SET_SREGS, &state->sregs);
+	(void)__vcpu_ioctl(vcpu, KVM_SET_REGS, &state->regs);
+	(void)__vcpu_ioctl(vcpu, KVM_SET_DEBUGREGS, &state->debug);
+	(void)__vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &state->events);
+	(void)__vcpu_ioctl(vcpu, KVM_SET_MP_STATE, &state->mp_state);
+}
+
+static void spoil(struct whole_state *state, unsigned int *seed)
+{
+	unsigned int nmsrs = state->msrs.info.nmsrs;
+	int i;
+
+	for (i = 0; i < 1 + rand_r(seed) % 6; i++) {
+		unsigned int at = rand_r(seed) % sizeof(*state);
+
+		((uint8_t *)state)[at] = rand_r(seed);
+	}
+	/* Events are small but can go wrong in most ways. */
+	for (i = 0; i < rand_r(seed) % 4; i++) {
+		unsigned int at = rand_r(seed) % offsetof(struct kvm_vcpu_events, smi);
+
+		((uint8_t *)&state->events)[at] = rand_r(seed) & 0x0f;
+	}
+	if (rand_r(seed) & 1)
+		state->regs.rflags ^= BIT(rand_r(seed) % 22);
+	state->msrs.info.nmsrs = nmsrs;
+}
+
+/* A vCPU that was in any state at all, and may have failed in it, works once it has a good one. */
+static void random_state_recovers(void)
+{
+	unsigned int round, seed = 20260102;
+	struct vm *vm = vm_create_with_irqchip();
+	struct vcpu *vcpu = vcpu_add(vm, 0, guest_return);
+	struct whole_state good, bad;
+
+	get_whole_state(vcpu, &good);
+	good.events.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	for (round = 0; round < 200; round++) {
+		bad = good;
+		spoil(&bad, &seed);
+		set_whole_state(vcpu, &bad);
+		run_a_little(vcpu);
+		/* What the first pass refuses, as the rest is still bad, the second takes. */
+		set_whole_state(vcpu, &good);
+		set_whole_state(vcpu, &good);
+		vcpu_run_done(vcpu);
+	}
+	vm_destroy(vm);
+	check_host_works();
+}
+
 /* A vCPU nobody set up, in a VM without memory. */
 static void no_memory(void)
 {
@@ -228,6 +317,7 @@ static const struct test_case cases[] = {
 	{ "control_registers", control_registers, 60 },
 	{ "addresses", addresses, 60 },
 	{ "random_state", random_state, 60 },
+	{ "random_state_recovers", random_state_recovers, 60 },
 	{ "no_memory", no_memory },
 };
 
