@@ -147,13 +147,23 @@ void vmcs_unload(struct vmcs *vmcs)
  * vmcs_clear_all_here() - write out all VMCSs that are active on this pCPU
  *
  * IRQs off; also the emergency path. Before VMXOFF: a pCPU without VMX can no longer.
+ *
+ * An emergency's NMI may find the list in the middle of a change: forward it can be
+ * followed at any time, so it is, and then forgotten as a whole.
  */
 void vmcs_clear_all_here(void)
 {
+	struct list_head *list = this_cpu_ptr(&active_vmcss);
 	struct vmcs *vmcs, *next;
 
-	list_for_each_entry_safe(vmcs, next, this_cpu_ptr(&active_vmcss), list)
-		clear_here(vmcs);
+	list_for_each_entry_safe(vmcs, next, list, list) {
+		vmclear(vmcs);
+		vmcs->is_launched = false;
+		/* Pairs with vmcs_clear(); from here on another pCPU may have it. */
+		smp_store_release(&vmcs->cpu, -1);
+	}
+	INIT_LIST_HEAD(list);
+	this_cpu_write(current_vmcs, NULL);
 }
 
 /**
