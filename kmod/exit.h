@@ -124,8 +124,6 @@ struct lodge_exit {
 		struct {
 			gpa_t gpa;
 			u8 access;		/* LODGE_ACCESS_* */
-			bool present;		/* a translation was there, a right was not */
-			bool in_guest_walk;	/* hit while reading the guest's page tables */
 		} tdp;
 
 		/* LODGE_EXIT_IO */

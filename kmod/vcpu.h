@@ -44,13 +44,12 @@ enum lodge_vcpu_mode {
 
 /* What update_intercepts() derives intercepts from; set by floors 3 and 4. */
 #define LODGE_INTERCEPT_DR		BIT(0)	/* debug-register access exits */
-#define LODGE_INTERCEPT_DB		BIT(1)	/* #DB exits */
-#define LODGE_INTERCEPT_BP		BIT(2)	/* #BP exits */
-#define LODGE_PASS_SPEC_CTRL		BIT(3)	/* guest has written SPEC_CTRL: no exits */
-#define LODGE_PASS_PRED_CMD		BIT(4)	/* guest may issue IBPB itself */
-#define LODGE_INTERCEPT_RDTSCP		BIT(5)	/* RDTSCP, where possible RDPID: #UD */
-#define LODGE_INTERCEPT_INVPCID		BIT(6)	/* INVPCID: #UD */
-#define LODGE_INTERCEPT_XSAVES		BIT(7)	/* XSAVES, where possible: #UD */
+#define LODGE_INTERCEPT_BP		BIT(1)	/* #BP exits */
+#define LODGE_INTERCEPT_RDTSCP		BIT(2)	/* RDTSCP, where possible RDPID: #UD */
+#define LODGE_INTERCEPT_INVPCID		BIT(3)	/* INVPCID: #UD */
+#define LODGE_INTERCEPT_XSAVES		BIT(4)	/* XSAVES, where possible: #UD */
+#define LODGE_PASS_SPEC_CTRL		BIT(5)	/* guest has written SPEC_CTRL: no exits */
+#define LODGE_PASS_PRED_CMD		BIT(6)	/* guest may issue IBPB itself */
 
 /*
  * Events that wait for the guest. event_queue.c says in which order they go in.

@@ -137,8 +137,6 @@ static void fill_tdp_fault(const struct vmcb *vmcb, struct lodge_exit *exit)
 
 	exit->reason = LODGE_EXIT_TDP_FAULT;
 	exit->tdp.gpa = control->exit_info_2;
-	exit->tdp.present = error & LODGE_PFERR_PRESENT;
-	exit->tdp.in_guest_walk = error & SVM_NPF_GUEST_WALK;
 	if (error & LODGE_PFERR_WRITE)
 		exit->tdp.access = LODGE_ACCESS_WRITE;
 	else if (error & LODGE_PFERR_FETCH)

@@ -56,9 +56,6 @@ enum svm_clean_bit {
 				 SVM_CLEAN_DR | SVM_CLEAN_DT | SVM_CLEAN_SEG |	\
 				 SVM_CLEAN_LBR)
 
-/* EXITINFO1 of a nested page fault, above the bits of an ordinary one. */
-#define SVM_NPF_GUEST_WALK		BIT_ULL(33)
-
 /* EXITINFO1 of a control-register access, with decode assists. */
 #define SVM_CR_IS_MOV			BIT_ULL(63)
 
@@ -84,7 +81,6 @@ enum svm_clean_bit {
 /* MSR permission map: two bits per MSR, three ranges of 2 KiB. */
 #define SVM_MSRPM_BYTES			0x2000
 #define SVM_MSRPM_RANGE_BYTES		0x800
-#define SVM_MSRPM_RANGE_MSRS		0x2000
 #define SVM_MSRPM_READ			BIT(0)
 #define SVM_MSRPM_WRITE			BIT(1)
 

@@ -118,8 +118,6 @@ static void fill_ept_violation(struct lodge_exit *exit, u32 vectoring)
 	u64 info = exit->hw_info;
 
 	exit->tdp.gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
-	exit->tdp.present = info & VMX_EPT_PRESENT_MASK;
-	exit->tdp.in_guest_walk = (info & VMX_EPT_LINEAR_VALID) && !(info & VMX_EPT_FINAL);
 	if (info & VMX_EPT_WRITE)
 		exit->tdp.access = LODGE_ACCESS_WRITE;
 	else if (info & VMX_EPT_FETCH)

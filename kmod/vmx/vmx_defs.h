@@ -38,8 +38,6 @@
 
 /* IA32_VMX_BASIC (Intel SDM volume 3, "Basic VMX Information"). */
 #define VMX_BASIC_REVISION_MASK		GENMASK_ULL(30, 0)
-#define VMX_BASIC_SIZE_SHIFT		32
-#define VMX_BASIC_SIZE_MASK		0x1fff
 #define VMX_BASIC_TRUE_CONTROLS		BIT_ULL(55)
 
 /* Exit qualification of a control-register access. */
@@ -69,9 +67,6 @@
 /* ... of an EPT violation. */
 #define VMX_EPT_WRITE			BIT(1)
 #define VMX_EPT_FETCH			BIT(2)
-#define VMX_EPT_PRESENT_MASK		GENMASK(5, 3)
-#define VMX_EPT_LINEAR_VALID		BIT(7)
-#define VMX_EPT_FINAL			BIT(8)	/* not a page-table access */
 #define VMX_EPT_UNBLOCKED_NMI		BIT(12)
 
 /*
