@@ -136,6 +136,13 @@ void event_after_insn(struct lodge_vcpu *vcpu, bool was_stepped)
 		event_raise(vcpu, &step);
 }
 
+/* With DEBUGCTL.BTF the step goes on to the next branch, which no skipped instruction is. */
+static bool steps_by_instruction(struct lodge_vcpu *vcpu)
+{
+	return unlikely(vcpu->state.rflags & X86_EFLAGS_TF) &&
+	       !(lodge_regs_get(vcpu, LODGE_STATE_MSRS)->debugctl & DEBUGCTLMSR_BTF);
+}
+
 /**
  * event_skip_insn() - go on behind an instruction that a handler carried out
  * @vcpu: loaded vCPU
@@ -146,7 +153,7 @@ void event_skip_insn(struct lodge_vcpu *vcpu, unsigned int length)
 	lodge_skip_insn(vcpu, length);
 	/* It held off breakpoints for this one instruction. */
 	vcpu->state.rflags &= ~(u64)X86_EFLAGS_RF;
-	event_after_insn(vcpu, vcpu->state.rflags & X86_EFLAGS_TF);
+	event_after_insn(vcpu, steps_by_instruction(vcpu));
 }
 
 /**
@@ -279,15 +286,27 @@ static bool is_fault(u8 vector)
 	       vector != LODGE_VECTOR_MC;
 }
 
+/*
+ * The handler of #DB may use the debug registers, and is neither stepped through nor
+ * recorded (Intel SDM volume 3, "Debug Exceptions"). An exit for #DB leaves both undone.
+ */
+static void begin_debug_handler(struct lodge_vcpu *vcpu)
+{
+	const u64 cleared = DEBUGCTLMSR_LBR | DEBUGCTLMSR_BTF;
+
+	if (lodge_regs_get(vcpu, LODGE_STATE_DRS)->dr7 & DR7_GD)
+		lodge_regs_change(vcpu, LODGE_STATE_DRS)->dr7 &= ~DR7_GD;
+	if (lodge_regs_get(vcpu, LODGE_STATE_MSRS)->debugctl & cleared)
+		lodge_regs_change(vcpu, LODGE_STATE_MSRS)->debugctl &= ~cleared;
+}
+
 static void inject_exception(struct lodge_vcpu *vcpu)
 {
 	struct lodge_event *event = &vcpu->events.exception;
 
 	deliver_payload(vcpu, event);
-	/* The handler of #DB may use the debug registers. */
-	if (event->vector == LODGE_VECTOR_DB &&
-	    (lodge_regs_get(vcpu, LODGE_STATE_DRS)->dr7 & DR7_GD))
-		lodge_regs_change(vcpu, LODGE_STATE_DRS)->dr7 &= ~DR7_GD;
+	if (event->vector == LODGE_VECTOR_DB)
+		begin_debug_handler(vcpu);
 	if (is_fault(event->vector))
 		vcpu->state.rflags |= X86_EFLAGS_RF;
 	/* Real mode pushes no error codes. */

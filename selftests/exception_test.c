@@ -178,6 +178,122 @@ static void single_step(void)
 	vm_destroy(vm);
 }
 
+extern char branch_1[], branch_2[];
+
+/*
+ * DEBUGCTL.BTF lets steps end behind branches only, and goes with the first #DB. Emulated
+ * CPUs may step by instruction all the same; CPUID is the hypervisor's.
+ */
+static void guest_step_by_branch(void)
+{
+	uint64_t i;
+
+	guest_handlers[DB_VECTOR] = guest_step;
+	wrmsr(MSR_IA32_DEBUGCTL, BIT(1));
+	GUEST_ASSERT_EQ(rdmsr(MSR_IA32_DEBUGCTL), BIT(1));
+	asm volatile("xorl %%eax, %%eax\n"
+		     "xorl %%ecx, %%ecx\n"
+		     "pushfq\n"
+		     "orq $0x100, (%%rsp)\n"
+		     "popfq\n"
+		     "cpuid\n"
+		     "branch_1: jmp 1f\n"
+		     "1: nop\n"
+		     "branch_2: pushfq\n"
+		     "andq $~0x100, (%%rsp)\n"
+		     "popfq\n"
+		     : : : "rax", "rbx", "rcx", "rdx", "memory", "cc");
+	for (i = 0; i < 16; i++)
+		GUEST_ASSERT(guest_steps[i] != (uintptr_t)branch_1);
+	GUEST_ASSERT(guest_step_count);
+	GUEST_ASSERT_EQ(rdmsr(MSR_IA32_DEBUGCTL), 0);
+}
+
+static void step_by_branch(void)
+{
+	struct vm *vm = vm_create();
+
+	vcpu_run_done(vcpu_add(vm, 0, guest_step_by_branch));
+	vm_destroy(vm);
+}
+
+extern char shadow_1[], shadow_2[], shadow_3[];
+
+/*
+ * STI holds off interrupts for one instruction but no trap, MOV SS both: a trap is taken while
+ * a shadow lies on the guest, or is lost in one. QEMU's emulation loses the one behind STI, too.
+ */
+static void guest_step_in_shadow(void)
+{
+	uint64_t i, found = 0;
+
+	guest_handlers[DB_VECTOR] = guest_step;
+	asm volatile("movl %%ss, %%eax\n"
+		     "cli\n"
+		     "pushfq\n"
+		     "orq $0x100, (%%rsp)\n"
+		     "popfq\n"
+		     "sti\n"
+		     "shadow_1: nop\n"
+		     "movl %%eax, %%ss\n"
+		     "nop\n"
+		     "shadow_2: cli\n"
+		     "movl %%eax, %%ss\n"
+		     "cpuid\n"
+		     "shadow_3: pushfq\n"
+		     "andq $~0x100, (%%rsp)\n"
+		     "popfq\n"
+		     : : : "rax", "rbx", "rcx", "rdx", "memory", "cc");
+	GUEST_ASSERT(guest_steps[0] == (uintptr_t)shadow_1 ||
+		     guest_steps[0] == (uintptr_t)shadow_1 + 1);
+	for (i = 0; i < 16; i++) {
+		if (guest_steps[i] == (uintptr_t)shadow_2 || guest_steps[i] == (uintptr_t)shadow_3)
+			found++;
+	}
+	GUEST_ASSERT_EQ(found, 2);
+}
+
+static void step_in_shadow(void)
+{
+	struct vm *vm = vm_create();
+
+	vcpu_run_done(vcpu_add(vm, 0, guest_step_in_shadow));
+	vm_destroy(vm);
+}
+
+extern char int1_1[], int1_2[];
+
+/* INT1 raises #DB, as a trap, and is no single step; with a shadow that ends with it, or not. */
+static void guest_int1(void)
+{
+	guest_handlers[DB_VECTOR] = guest_step;
+	asm volatile(".byte 0xf1\n"
+		     "int1_1: movl %%ss, %%eax\n"
+		     "pushfq\n"
+		     "orq $0x100, (%%rsp)\n"
+		     "popfq\n"
+		     "movl %%eax, %%ss\n"
+		     ".byte 0xf1\n"
+		     "int1_2: pushfq\n"
+		     "andq $~0x100, (%%rsp)\n"
+		     "popfq\n"
+		     : : : "rax", "memory", "cc");
+	GUEST_ASSERT_EQ(guest_steps[0], (uintptr_t)int1_1);
+	GUEST_ASSERT_EQ(guest_steps[1], (uintptr_t)int1_2);
+}
+
+static void int1(void)
+{
+	const struct kvm_cpuid_entry2 *name = cpuid_find(node_supported_cpuid(), 0, 0);
+	struct vm *vm = vm_create();
+
+	/* "Auth": AuthenticAMD */
+	if (name->ebx == 0x68747541)
+		test_skip("QEMU's emulation takes INT1 for a breakpoint of its own debugger");
+	vcpu_run_done(vcpu_add(vm, 0, guest_int1));
+	vm_destroy(vm);
+}
+
 static volatile uint64_t guest_double_faults;
 
 static void guest_on_double_fault(struct guest_regs *regs)
@@ -272,6 +388,9 @@ static const struct test_case cases[] = {
 	{ "software_events", software_events },
 	{ "overflow_trap", overflow_trap },
 	{ "single_step", single_step },
+	{ "step_by_branch", step_by_branch },
+	{ "step_in_shadow", step_in_shadow },
+	{ "int1", int1 },
 	{ "double_fault", double_fault },
 	{ "triple_fault", triple_fault },
 	{ "triple_fault_with_irqchip", triple_fault_with_irqchip },
