@@ -43,7 +43,7 @@ static void look_at_cpu(void *data)
 		atomic_inc(&missing->locked);
 }
 
-static int check_required(void)
+static int check_cpus(void)
 {
 	struct missing missing = { };
 	int vendor = boot_cpu_data.x86_vendor;
@@ -87,7 +87,7 @@ static int check_required(void)
 int svm_caps_setup(struct lodge_caps *caps)
 {
 	struct svm_caps *own = &svm_caps;
-	int ret = check_required();
+	int ret = check_cpus();
 
 	if (ret)
 		return ret;

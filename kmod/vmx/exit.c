@@ -106,14 +106,15 @@ static void fill_interrupted(u32 vectoring, struct lodge_event *event)
 	event->payload = 0;
 }
 
-static void fill_inst_len(struct lodge_exit *exit)
+/* Valid for exits by instructions only; else it is that of another exit. */
+static u8 instruction_length(void)
 {
 	u64 length = vmcs_read(VM_EXIT_INSTRUCTION_LEN);
 
-	exit->inst_len = length <= LODGE_MAX_INST_BYTES ? length : 0;
+	return length <= LODGE_MAX_INST_BYTES ? length : 0;
 }
 
-static void fill_ept_violation(struct lodge_exit *exit, u32 vectoring)
+static void fill_tdp_fault(struct lodge_exit *exit, u32 vectoring)
 {
 	u64 info = exit->hw_info;
 
@@ -171,7 +172,7 @@ static void fill_task_switch(struct lodge_exit *exit, u32 vectoring)
 	exit->task.has_error = is_event && exit->interrupted.has_error;
 	exit->task.error_code = exit->interrupted.error_code;
 	if (exit->task.cause != LODGE_TASK_SWITCH_GATE || !is_event)
-		fill_inst_len(exit);
+		exit->inst_len = instruction_length();
 }
 
 /*
@@ -198,7 +199,7 @@ static void fill_debug_exception(struct lodge_vcpu *vcpu, struct lodge_exit *exi
 	vcpu->vmx->checks_shadow = true;
 	/* INT1 traps, but the exit comes before it has completed. */
 	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_PRIV_SW_EXCEPTION) {
-		fill_inst_len(exit);
+		exit->inst_len = instruction_length();
 		vcpu->state.rip += exit->inst_len;
 		vmcs_write(GUEST_INTERRUPTIBILITY_INFO,
 			   vmcs_read(GUEST_INTERRUPTIBILITY_INFO) &
@@ -234,7 +235,7 @@ static void fill_exception(struct lodge_vcpu *vcpu, struct lodge_exit *exit, u32
 		fill_debug_exception(vcpu, exit, info);
 		break;
 	case LODGE_VECTOR_BP:
-		fill_inst_len(exit);
+		exit->inst_len = instruction_length();
 		break;
 	case LODGE_VECTOR_MC:
 		service_machine_check();
@@ -259,25 +260,25 @@ static void fill_detail(struct lodge_vcpu *vcpu, struct lodge_exit *exit, u8 det
 	case DETAIL_NONE:
 		break;
 	case DETAIL_INSN:
-		fill_inst_len(exit);
+		exit->inst_len = instruction_length();
 		break;
 	case DETAIL_CR:
-		fill_inst_len(exit);
+		exit->inst_len = instruction_length();
 		fill_cr_access(exit);
 		break;
 	case DETAIL_DR:
-		fill_inst_len(exit);
+		exit->inst_len = instruction_length();
 		fill_dr_access(exit);
 		break;
 	case DETAIL_EPT:
-		fill_ept_violation(exit, vectoring);
+		fill_tdp_fault(exit, vectoring);
 		vcpu->vmx->touched_memory = true;
 		break;
 	case DETAIL_EXCEPTION:
 		fill_exception(vcpu, exit, vectoring);
 		break;
 	case DETAIL_IO:
-		fill_inst_len(exit);
+		exit->inst_len = instruction_length();
 		fill_io(exit);
 		vcpu->vmx->touched_memory = true;
 		break;

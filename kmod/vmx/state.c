@@ -220,7 +220,7 @@ void vmx_load_guest_msrs(struct lodge_vcpu *vcpu)
 	struct vmx_vcpu *vmx = vcpu->vmx;
 
 	rdmsrl(MSR_KERNEL_GS_BASE, vmx->host.kernel_gs_base);
-	vmx->tsc_aux = this_cpu_read(vmx_cpu.tsc_aux);
+	vmx->tsc_aux = this_cpu_read(vmx_cpu.host_tsc_aux);
 	write_guest_msrs(vcpu);
 }
 
@@ -237,10 +237,10 @@ void vmx_load_host_msrs(struct lodge_vcpu *vcpu)
 
 	rdmsrl(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
 	wrmsrl(MSR_KERNEL_GS_BASE, vmx->host.kernel_gs_base);
-	wrmsrl(MSR_STAR, here->star);
-	wrmsrl(MSR_LSTAR, here->lstar);
-	wrmsrl(MSR_SYSCALL_MASK, here->sfmask);
-	set_tsc_aux(vmx, here->tsc_aux);
+	wrmsrl(MSR_STAR, here->host_star);
+	wrmsrl(MSR_LSTAR, here->host_lstar);
+	wrmsrl(MSR_SYSCALL_MASK, here->host_sfmask);
+	set_tsc_aux(vmx, here->host_tsc_aux);
 }
 
 static void write_msrs(struct lodge_vcpu *vcpu)

@@ -155,11 +155,11 @@ static int vmx_cpu_enable(void)
 		return ret;
 	}
 
-	rdmsrl(MSR_STAR, cpu->star);
-	rdmsrl(MSR_LSTAR, cpu->lstar);
-	rdmsrl(MSR_SYSCALL_MASK, cpu->sfmask);
+	rdmsrl(MSR_STAR, cpu->host_star);
+	rdmsrl(MSR_LSTAR, cpu->host_lstar);
+	rdmsrl(MSR_SYSCALL_MASK, cpu->host_sfmask);
 	if (vmx_caps.has_tsc_aux)
-		rdmsrl(MSR_TSC_AUX, cpu->tsc_aux);
+		rdmsrl(MSR_TSC_AUX, cpu->host_tsc_aux);
 	cpu->last_id = 0;
 	return 0;
 }

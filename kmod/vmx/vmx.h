@@ -26,20 +26,20 @@
  * @vmxon_pa: area that the CPU keeps for itself while it is in VMX operation
  * @vmxon_page: page of @vmxon_pa
  * @last_id: vmx_vcpu.id of the vCPU that was loaded last
- * @star: the host's STAR on this CPU
- * @lstar: likewise
- * @sfmask: likewise
- * @tsc_aux: likewise
+ * @host_star: the host's STAR on this CPU
+ * @host_lstar: likewise
+ * @host_sfmask: likewise
+ * @host_tsc_aux: likewise
  * @is_enabled: CR4.VMXE was set by this module
  */
 struct vmx_cpu {
 	hpa_t vmxon_pa;
 	struct page *vmxon_page;
 	u64 last_id;
-	u64 star;
-	u64 lstar;
-	u64 sfmask;
-	u64 tsc_aux;
+	u64 host_star;
+	u64 host_lstar;
+	u64 host_sfmask;
+	u64 host_tsc_aux;
 	bool is_enabled;
 };
 
