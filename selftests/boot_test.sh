@@ -4,10 +4,12 @@
 # CPUs and memory, keeps time and powers off; then reboot, panic, triple fault, two guests at once.
 #
 # Arguments: names of cases (all). Environment: LODGE, the launcher (lodge); LODGE_NODE, the node
-# (/dev/lodge); LODGE_KERNEL, the guest's kernel (the host's own, from /boot). KTAP on stdout.
+# (/dev/lodge); LODGE_KERNEL, the guest's kernel (the host's own, from /boot); LODGE_TEST_SLOWNESS,
+# a factor on the time limits. KTAP on stdout.
 
 lodge=${LODGE:-lodge}
 node=${LODGE_NODE:-/dev/lodge}
+slowness=${LODGE_TEST_SLOWNESS:-1}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -47,7 +49,7 @@ show() {	# log: the tail of it, as a diagnosis
 }
 
 start() {	# option of lodge run...
-	timeout -s KILL 200 "$lodge" run --device-node "$node" \
+	timeout -s KILL $((200 * slowness)) "$lodge" run --device-node "$node" \
 		${LODGE_KERNEL:+--kernel "$LODGE_KERNEL"} "$@"
 }
 
@@ -133,7 +135,7 @@ await() {	# log, pattern, count
 	tries=0
 	while [ "$(grep -cE "$2" "$1")" -lt "$3" ]; do
 		tries=$((tries + 1))
-		[ $tries -lt 120 ] || return 1
+		[ $tries -lt $((120 * slowness)) ] || return 1
 		sleep 1
 	done
 }
@@ -147,7 +149,7 @@ case_reboot() {
 	exec 3>"$work/input"
 	await "$log" 'under lodge' 1 && echo reboot >&3
 	await "$log" 'under lodge' 2 && echo poweroff >&3
-	result "$(is "$tries" -lt 120)" "reboot: the guest comes up again"
+	result "$(is "$tries" -lt $((120 * slowness)))" "reboot: the guest comes up again"
 	exec 3>&-
 	wait $launcher
 	status=$?

@@ -11,7 +11,7 @@ trap 'rm -f "$log"' EXIT
 LEAK_KB=1024		# of noise in the kernel's own books
 
 boot() {	# number of vCPUs
-	timeout -s KILL 120 "$lodge" run --cpus "$1" --exec 'echo "cpus $(nproc)"' \
+	timeout -s KILL $((120 * ${LODGE_TEST_SLOWNESS:-1})) "$lodge" run --cpus "$1" --exec 'echo "cpus $(nproc)"' \
 		</dev/null >"$log" 2>&1 && grep -q "^cpus $1" "$log"
 }
 

@@ -30,7 +30,7 @@ result() {	# ok|not, description, reason of a skip
 expect() {	# description, status, pattern, argument...
 	description=$1 wanted=$2 pattern=$3
 	shift 3
-	timeout 30 "$lodge" "$@" </dev/null >"$work/out" 2>&1
+	timeout $((30 * ${LODGE_TEST_SLOWNESS:-1})) "$lodge" "$@" </dev/null >"$work/out" 2>&1
 	status=$?
 	echo "status $status, wanted $wanted, pattern: $pattern" >>"$work/out"
 	if [ $status = "$wanted" ] && grep -qE -- "$pattern" "$work/out"; then
@@ -206,7 +206,7 @@ consoles() {
 		result not "the file has what the guest printed"
 	fi
 	expect "no console" 0 "powered off" run "$@" --console none
-	timeout 30 "$lodge" run "$@" </dev/null 2>"$work/out" | :
+	timeout $((30 * ${LODGE_TEST_SLOWNESS:-1})) "$lodge" run "$@" </dev/null 2>"$work/out" | :
 	if grep -q "powered off" "$work/out"; then
 		result ok "reader of the output that has gone"
 	else
