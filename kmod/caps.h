@@ -19,6 +19,7 @@
  * @has_invpcid: guests may execute INVPCID
  * @has_la57: the second dimension can translate what a guest with five-level
  *            paging of its own needs
+ * @has_deadline: run() ends by itself when the guest's TSC reaches vcpu->deadline
  * @hypercall_insn: the vendor's hypercall opcode, three bytes
  */
 struct lodge_caps {
@@ -29,6 +30,7 @@ struct lodge_caps {
 	bool has_xsaves;
 	bool has_invpcid;
 	bool has_la57;
+	bool has_deadline;
 	u8 hypercall_insn[3];
 };
 

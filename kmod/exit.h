@@ -19,6 +19,7 @@
  * @LODGE_EXIT_HOST_IRQ: a host interrupt is pending; it is taken when common
  *                       code enables interrupts
  * @LODGE_EXIT_HOST_NMI: a host NMI, already serviced by the backend
+ * @LODGE_EXIT_DEADLINE: the guest's TSC has reached vcpu->deadline, or it is time to look
  * @LODGE_EXIT_ENTRY_FAILED: the CPU refused the guest state; hw_code says why
  * @LODGE_EXIT_UNKNOWN: the backend has no meaning for hw_code
  * Memory:
@@ -42,6 +43,7 @@ enum lodge_exit_reason {
 	LODGE_EXIT_NONE,
 	LODGE_EXIT_HOST_IRQ,
 	LODGE_EXIT_HOST_NMI,
+	LODGE_EXIT_DEADLINE,
 	LODGE_EXIT_ENTRY_FAILED,
 	LODGE_EXIT_UNKNOWN,
 

@@ -29,6 +29,12 @@ static int handle_nothing(struct lodge_vcpu *vcpu)
 	return LODGE_RESUME_GUEST;
 }
 
+static int handle_deadline(struct lodge_vcpu *vcpu)
+{
+	lapic_timer_deadline_reached(vcpu);
+	return LODGE_RESUME_GUEST;
+}
+
 static int handle_entry_failed(struct lodge_vcpu *vcpu)
 {
 	vcpu->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
@@ -404,6 +410,7 @@ static const struct exit_rule exit_rules[LODGE_NR_EXIT_REASONS] = {
 	[LODGE_EXIT_NONE]		= { handle_nothing },
 	[LODGE_EXIT_HOST_IRQ]		= { handle_nothing },	/* taken when IRQs went on */
 	[LODGE_EXIT_HOST_NMI]		= { handle_nothing },
+	[LODGE_EXIT_DEADLINE]		= { handle_deadline },
 	[LODGE_EXIT_ENTRY_FAILED]	= { handle_entry_failed },
 	[LODGE_EXIT_UNKNOWN]		= { handle_unknown },
 	[LODGE_EXIT_TDP_FAULT]		= { exit_io_tdp_fault },

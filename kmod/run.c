@@ -341,6 +341,7 @@ static void stay_halted(struct lodge_vcpu *vcpu)
 		return;
 	}
 
+	lapic_timer_halt(vcpu);
 	prepare_to_rcuwait(&vcpu->wait);
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);

@@ -106,6 +106,7 @@ struct lodge_vcpu {
 		struct svm_vcpu *svm;	/* [v] */
 		struct vmx_vcpu *vmx;	/* [v] */
 	};
+	u64 deadline;			/* [v] guest TSC at which run() ends; 0 for never */
 	u32 intercept_policy;		/* [v] LODGE_INTERCEPT_*, LODGE_PASS_* */
 
 	/* Hardware the guest sees, floor 3. */

@@ -169,7 +169,8 @@ struct lodge_vendor_ops {
 	/*
 	 * One entry and one exit. IRQs off on call and on return; never sleeps,
 	 * never loops. The GPRS block goes in and comes out here. Fills @exit
-	 * whole. Guest FPU state is loaded by the caller. Calls host_guest_enter() and
+	 * whole. Guest FPU state is loaded by the caller. Where the backend has said
+	 * has_deadline, ends at vcpu->deadline at the latest. Calls host_guest_enter() and
 	 * host_guest_leave() around the entry proper.
 	 */
 	void (*run)(struct lodge_vcpu *vcpu, struct lodge_exit *exit);

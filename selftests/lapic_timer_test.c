@@ -150,6 +150,53 @@ static void guest_deadline(void)
 	GUEST_ASSERT_EQ(xapic_read(APIC_TMCCT), 0);
 }
 
+/* While the guest runs, while it sleeps, and while it is out in user space. */
+static void guest_deadline_anywhere(void)
+{
+	uint64_t deadline;
+
+	guest_setup();
+	xapic_write(APIC_LVTT, TIMER_VECTOR | APIC_LVTT_DEADLINE);
+	deadline = rdtsc() + COUNT_1MS;
+	wrmsr(MSR_IA32_TSC_DEADLINE, deadline);
+	sti();
+	while (!*(volatile uint64_t *)&guest_ticks)
+		cpu_relax();
+	GUEST_ASSERT(rdtsc() >= deadline);
+	cli();
+
+	deadline = rdtsc() + COUNT_1MS;
+	wrmsr(MSR_IA32_TSC_DEADLINE, deadline);
+	asm volatile("sti; hlt; cli" : : : "memory");
+	GUEST_ASSERT_EQ(guest_ticks, 2);
+	GUEST_ASSERT(rdtsc() >= deadline);
+
+	wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc() + COUNT_1MS);
+	GUEST_SYNC(1);
+	sti_nop_cli();
+	GUEST_ASSERT_EQ(guest_ticks, 3);
+
+	/* Replaced before it comes; the other way round it is long gone. */
+	wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc() + 1000ull * COUNT_1MS);
+	wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc() + COUNT_1MS);
+	asm volatile("sti; hlt; cli" : : : "memory");
+	GUEST_ASSERT_EQ(guest_ticks, 4);
+}
+
+static void tsc_deadline_anywhere(void)
+{
+	struct vm *vm = vm_create_with_irqchip();
+	struct vcpu *vcpu = vcpu_create(vm, 0);
+
+	REQUIRE_CAP(KVM_CAP_TSC_DEADLINE_TIMER);
+	vcpu_set_cpuid_bit(vcpu, 1, 0, CPUID_ECX, 24);
+	vcpu_set_entry(vcpu, guest_deadline_anywhere);
+	vcpu_run_sync(vcpu, 1);
+	test_sleep_ms(50);
+	vcpu_run_done(vcpu);
+	vm_destroy(vm);
+}
+
 static void tsc_deadline(void)
 {
 	REQUIRE_CAP(KVM_CAP_TSC_DEADLINE_TIMER);
@@ -233,6 +280,7 @@ static const struct test_case cases[] = {
 	{ "one_shot_while_running", one_shot_while_running },
 	{ "periodic", periodic },
 	{ "tsc_deadline", tsc_deadline },
+	{ "tsc_deadline_anywhere", tsc_deadline_anywhere },
 	{ "shortest_period", shortest_period },
 	{ "destroyed_while_armed", destroyed_while_armed },
 	{ "state_keeps_count", state_keeps_count },

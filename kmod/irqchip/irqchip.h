@@ -346,6 +346,18 @@ void lapic_set_sipi_vector(struct lodge_vcpu *vcpu, u8 vector);
 void lapic_timer_deliver(struct lodge_vcpu *vcpu);
 
 /**
+ * lapic_timer_deadline_reached() - run() has ended at vcpu->deadline, or early
+ * @vcpu: loaded vCPU
+ */
+void lapic_timer_deadline_reached(struct lodge_vcpu *vcpu);
+
+/**
+ * lapic_timer_halt() - the vCPU is about to sleep: its deadline needs a timer of the host's
+ * @vcpu: loaded vCPU
+ */
+void lapic_timer_halt(struct lodge_vcpu *vcpu);
+
+/**
  * lapic_timer_tsc_changed() - the guest's TSC jumped: a TSC deadline is armed anew
  * @vcpu: vCPU (without LAPIC nothing happens); state.tsc_offset is the new one
  */

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Floor 3: the timer of a LAPIC by an hrtimer: one-shot, periodic, TSC deadline.
- * Expiry only notes that and kicks the vCPU; the interrupt is made in the own thread
- * by lapic_timer_deliver(). The timer stays on the CPU where it was started: when the
- * vCPU moves, the kick is what crosses CPUs.
+ * Floor 3: the timer of a LAPIC by an hrtimer: one-shot, periodic, TSC deadline. A deadline
+ * is left to run() where the backend can end there, which spares the host an hrtimer and its
+ * interrupt; while the vCPU sleeps, it is an hrtimer again. Expiry only notes that and kicks
+ * the vCPU; the interrupt is made in the own thread by lapic_timer_deliver(). An hrtimer
+ * stays on the CPU where it was started: when the vCPU moves, the kick is what crosses CPUs.
  */
 #include <asm/apicdef.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 
+#include "../caps.h"
 #include "../clock.h"
+#include "../host.h"
 #include "../request.h"
 #include "apic_bus.h"
 #include "lapic_timer.h"
@@ -68,9 +71,11 @@ static void arm_target(struct lodge_lapic *lapic)
 	hrtimer_start(&lapic->timer.hrtimer, lapic->timer.target, HRTIMER_MODE_ABS_HARD);
 }
 
-static void cancel(struct lodge_lapic *lapic)
+/* Return whether it was running. */
+static bool cancel(struct lodge_lapic *lapic)
 {
-	hrtimer_cancel(&lapic->timer.hrtimer);
+	lapic->vcpu->deadline = 0;
+	return hrtimer_cancel(&lapic->timer.hrtimer);
 }
 
 /* The period that the initial count asks for, within what the host grants. */
@@ -166,7 +171,7 @@ void lapic_timer_set_mode(struct lodge_lapic *lapic)
 
 	if (mode == timer->mode)
 		return;
-	was_running = hrtimer_cancel(&timer->hrtimer);
+	was_running = cancel(lapic);
 	if (mode > LAPIC_TIMER_PERIODIC || timer->mode > LAPIC_TIMER_PERIODIC) {
 		lapic_set_reg(&lapic->model, APIC_TMICT, 0);
 		timer->deadline = 0;
@@ -204,8 +209,14 @@ void lapic_timer_set_divisor(struct lodge_lapic *lapic)
 	arm_target(lapic);
 }
 
+/* A deadline goes by the guest's TSC, the end of a run by that of one CPU after another. */
+static bool can_leave_to_run(void)
+{
+	return lodge_caps.has_deadline && host_tsc_is_stable();
+}
+
 /* Arm for @timer->deadline by what the guest's TSC says now. */
-static void arm_deadline(struct lodge_lapic *lapic)
+static void arm_deadline(struct lodge_lapic *lapic, bool is_halted)
 {
 	struct lapic_timer *timer = &lapic->timer;
 	struct lodge_vcpu *vcpu = lapic->vcpu;
@@ -217,6 +228,10 @@ static void arm_deadline(struct lodge_lapic *lapic)
 	tsc = clock_guest_tsc(vcpu);
 	if (timer->deadline <= tsc) {
 		expired(lapic);
+		return;
+	}
+	if (!is_halted && can_leave_to_run()) {
+		vcpu->deadline = timer->deadline;
 		return;
 	}
 	left = min(timer->deadline - tsc, khz * 1000 * MAX_DEADLINE_S);
@@ -240,7 +255,7 @@ void lapic_timer_set_deadline(struct lodge_lapic *lapic, u64 deadline)
 	cancel(lapic);
 	atomic_set(&timer->pending, 0);
 	timer->deadline = deadline;
-	arm_deadline(lapic);
+	arm_deadline(lapic, false);
 }
 
 /**
@@ -312,5 +327,20 @@ void lapic_timer_tsc_changed(struct lodge_vcpu *vcpu)
 		return;
 	cancel(lapic);
 	if (!atomic_read(&lapic->timer.pending))
-		arm_deadline(lapic);
+		arm_deadline(lapic, false);
+}
+
+void lapic_timer_deadline_reached(struct lodge_vcpu *vcpu)
+{
+	vcpu->deadline = 0;
+	if (vcpu->lapic)
+		arm_deadline(vcpu->lapic, false);
+}
+
+void lapic_timer_halt(struct lodge_vcpu *vcpu)
+{
+	if (!vcpu->deadline)
+		return;
+	vcpu->deadline = 0;
+	arm_deadline(vcpu->lapic, true);
 }

@@ -59,6 +59,8 @@ static const struct control controls[] = {
 	REQUIRED(WORD_PIN, PIN_BASED_EXT_INTR_MASK, "external-interrupt exiting"),
 	REQUIRED(WORD_PIN, PIN_BASED_NMI_EXITING, "NMI exiting"),
 	REQUIRED(WORD_PIN, PIN_BASED_VIRTUAL_NMIS, "virtual NMIs"),
+	/* Off until there is a deadline (run.c). */
+	OPTIONAL(WORD_PIN, PIN_BASED_VMX_PREEMPTION_TIMER),
 
 	/* Give the pCPU to somebody else. */
 	REQUIRED(WORD_PRIMARY, CPU_BASED_HLT_EXITING, "HLT exiting"),
@@ -255,6 +257,29 @@ static void choose_l1d_flush(void)
 	}
 }
 
+/* Signatures of CPUs whose preemption timer does not count as it should, by their errata. */
+static const u32 bad_timers[] = {
+	0x206e6,		/* Xeon 7500: BA86 */
+	0x20652, 0x20655,	/* Core i3, i5, i7 of the first generation: AAT59, AAU65 */
+	0x306a8,		/* Xeon E3-1220 v2 */
+};
+
+static void choose_timer(struct vmx_caps *own)
+{
+	u32 signature = cpuid_eax(1);
+	unsigned int i;
+	u64 misc;
+
+	own->has_timer = own->pin & PIN_BASED_VMX_PREEMPTION_TIMER;
+	own->pin &= ~PIN_BASED_VMX_PREEMPTION_TIMER;
+	rdmsrl(MSR_IA32_VMX_MISC, misc);
+	own->timer_shift = misc & VMX_MISC_PREEMPTION_TIMER_RATE_MASK;
+	for (i = 0; i < ARRAY_SIZE(bad_timers); i++) {
+		if (signature == bad_timers[i])
+			own->has_timer = false;
+	}
+}
+
 /**
  * vmx_caps_setup() - find out what the host's CPUs can do
  * @caps: the part for common code
@@ -302,6 +327,7 @@ int vmx_caps_setup(struct lodge_caps *caps)
 	own->has_tsc_aux = (own->secondary & SECONDARY_EXEC_ENABLE_RDTSCP) &&
 			   boot_cpu_has(X86_FEATURE_RDTSCP);
 	own->has_spec_ctrl = boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL);
+	choose_timer(own);
 	choose_l1d_flush();
 
 	*caps = (struct lodge_caps) {
@@ -312,6 +338,7 @@ int vmx_caps_setup(struct lodge_caps *caps)
 			      boot_cpu_has(X86_FEATURE_XSAVES),
 		.has_invpcid = (own->secondary & SECONDARY_EXEC_ENABLE_INVPCID) &&
 			       boot_cpu_has(X86_FEATURE_INVPCID),
+		.has_deadline = own->has_timer,
 		/* EPT's depth has nothing to do with the guest's. */
 		.has_la57 = boot_cpu_has(X86_FEATURE_LA57),
 		.hypercall_insn = { 0x0f, 0x01, 0xc1 },	/* VMCALL */

@@ -27,6 +27,8 @@ struct lodge_caps;
  * @has_tpr_shadow: CR8 is virtualized without exits
  * @has_tsc_aux: the TSC_AUX MSR is there, and guests may execute RDTSCP
  * @has_spec_ctrl: enter.S switches SPEC_CTRL
+ * @has_timer: the preemption timer ends a guest's run
+ * @timer_shift: it counts once in 2^timer_shift ticks of the TSC
  */
 struct vmx_caps {
 	u32 revision;
@@ -43,6 +45,8 @@ struct vmx_caps {
 	bool has_tpr_shadow;
 	bool has_tsc_aux;
 	bool has_spec_ctrl;
+	bool has_timer;
+	u8 timer_shift;
 };
 
 extern struct vmx_caps vmx_caps;

@@ -9,6 +9,7 @@
  * ("residence": from the first run() after a load to that put).
  */
 #include <linux/hardirq.h>
+#include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
 
@@ -17,6 +18,7 @@
 #include <asm/desc.h>
 #include <asm/mmu.h>
 #include <asm/mmu_context.h>
+#include <asm/msr.h>
 #include <asm/processor.h>
 #include <asm/segment.h>
 #include <asm/special_insns.h>
@@ -232,6 +234,30 @@ static void read_gprs(struct lodge_vcpu *vcpu)
 	state->rflags = vmx->rflags;
 }
 
+/*
+ * The timer counts down from each entry on, at a fraction of the TSC's rate (Intel SDM volume 3,
+ * "VMX-Preemption Timer"). Rounded up, so that the exit finds the deadline reached; one that
+ * is too far away for the counter ends the run early.
+ */
+static void set_timer(struct lodge_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vcpu->vmx;
+	bool is_timed = vcpu->deadline;
+	u64 now, count = 0;
+
+	if (is_timed != vmx->is_timed) {
+		vmx->is_timed = is_timed;
+		vmcs_write(PIN_BASED_VM_EXEC_CONTROL,
+			   vmx_caps.pin | (is_timed ? PIN_BASED_VMX_PREEMPTION_TIMER : 0));
+	}
+	if (!is_timed)
+		return;
+	now = rdtsc() + vcpu->state.tsc_offset;
+	if (vcpu->deadline > now)
+		count = ((vcpu->deadline - now) >> vmx_caps.timer_shift) + 1;
+	vmcs_write(VMX_PREEMPTION_TIMER_VALUE, min_t(u64, count, U32_MAX));
+}
+
 static void prepare(struct lodge_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vcpu->vmx;
@@ -249,6 +275,8 @@ static void prepare(struct lodge_vcpu *vcpu)
 		vmx_tlb_carry_out(vmx);
 	if (unlikely(vmx->has_breakpoints))
 		load_guest_breakpoints(vcpu);
+	if (vcpu->deadline || vmx->is_timed)
+		set_timer(vcpu);
 	vmx->enter.is_launched = vmx->vmcs.is_launched;
 }
 

@@ -104,6 +104,7 @@ struct vmx_host_state {
  * @host: what vcpu_put() brings back
  * @is_resident: @host is valid and the MSRs that VM entry does not switch are the
  *               guest's; from the first run() after vcpu_load() to vcpu_put()
+ * @is_timed: the preemption timer is on
  * @primary: primary processor-based controls as in the VMCS
  * @host_cr3: HOST_CR3 as in the VMCS, likewise below
  * @host_cr4: likewise
@@ -131,6 +132,7 @@ struct vmx_vcpu {
 	u8 *vapic;
 	struct vmx_host_state host;
 	bool is_resident;
+	bool is_timed;
 	u32 primary;
 	u64 host_cr3;
 	u64 host_cr4;
