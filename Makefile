@@ -5,6 +5,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 UDEV_RULES_DIR ?= /usr/lib/udev/rules.d
 TOOLS := selftests/tools
+MINUTES ?= 60
+SEED ?=
 
 ifeq ($(KDIR),)
 KDIR := $(shell $(TOOLS)/kdir)
@@ -68,7 +70,13 @@ lint tools unit test:
 		$(if $(filter test,$@),$(if $(filter amd,$(VENDOR)),,intel))
 	$(TOOLS)/check $(if $(filter test,$@),build) $@
 
+# Random ioctls and random guests, MINUTES for the three cases of a host together.
+fuzz:
+	$(TOOLS)/packages install build host $(if $(filter amd,$(VENDOR)),,intel)
+	CASES='*_fuzz_test' LODGE_FUZZ_SECONDS=$$((60 * $(MINUTES) / 3)) LODGE_FUZZ_SEED=$(SEED) \
+		$(TOOLS)/check build test
+
 help:
 	@cat $(TOOLS)/help.txt
 
-.PHONY: all need-build module launcher tests install uninstall clean demo check check-installed lint tools unit test help
+.PHONY: all need-build module launcher tests install uninstall clean demo check check-installed lint tools unit test fuzz help

@@ -13,6 +13,7 @@ import fnmatch
 import os
 import re
 import secrets
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,10 @@ BOOT_MARGIN_S = 30
 HOST_REPORTED, HOST_HUNG = 122, 124
 UNLOAD = "unload"         # the last thing run_cases.sh does, not a case of tests.cfg
 VENDORS = ("amd", "intel")
+# For the fuzzers: passed on into the hosts. The first makes each of their cases that long.
+FUZZ_SECONDS = "LODGE_FUZZ_SECONDS"
+FUZZ_VARIABLES = (FUZZ_SECONDS, "LODGE_FUZZ_SEED")
+FUZZ_CASES_MAX = 2        # in one program
 
 DEFAULTS = {"program": "", "args": "", "timeout": "60", "cpus": "2", "memory": "2048M", "cpu": "",
             "append": "", "vendor": " ".join(VENDORS), "group": "", "module": "load", "files": ""}
@@ -53,7 +58,8 @@ class Case:
             raise Error(f"tests.cfg: [{name}]: a name is letters, digits and .,+-_")
         values = {**DEFAULTS, **stanza, "vendor": vendor}
         self.name = name
-        self.timeout = int(values["timeout"])
+        self.timeout = (int(values["timeout"]) +
+                        FUZZ_CASES_MAX * int(os.environ.get(FUZZ_SECONDS) or 0))
         self.module = values["module"]
         if self.module not in ("load", "unload"):
             raise Error(f"tests.cfg: [{name}]: module is load or unload")
@@ -276,8 +282,10 @@ class Run:
                         item = item.replace("@vmlinux@", write_vmlinux(directory, release))
                     files.add(item if item.startswith("/") else f"{TOP}/{item}")
                 program = "./" + os.path.basename(case.program)
+                variables = "".join(f"{name}={shlex.quote(os.environ[name])} "
+                                    for name in FUZZ_VARIABLES if os.environ.get(name))
                 print(case.name, case.timeout, case.module,
-                      f"cd /selftests && exec {program} {case.args}", file=file)
+                      f"cd /selftests && {variables}exec {program} {case.args}", file=file)
         limit = sum(case.timeout + 10 for case in cases) + BOOT_MARGIN_S
         command = [TESTHOST, "--vendor", vendor, "--kernel", release, "--cpus", cpus,
                    "--memory", memory,
