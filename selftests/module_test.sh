@@ -175,7 +175,7 @@ kvm_refused_while_loaded() {
 hotplug_under_guest() {
 	insmod "$module" && hold 120 3 || return 1
 	for i in $(seq 20); do
-		echo 0 >$cpu1 && sleep 0.2 && echo 1 >$cpu1 && sleep 0.2 || return 1
+		echo 0 >$cpu1 && sleep 0.1 && echo 1 >$cpu1 && sleep 0.1 || return 1
 	done
 	# On the CPU that came back, alone.
 	all_cpus on && vm_holder 0 1 1 >/dev/null && release && unload && all_cpus off

@@ -25,7 +25,7 @@
 #define TICK_COUNT	10000000
 
 /* A vCPU without a CPU, or a host that sleeps, is no fault. */
-#define PATIENCE_NS	15000000000ull
+#define PATIENCE_NS	30000000000ull
 
 /* Of one vCPU; all go up. */
 struct progress {

@@ -10,6 +10,7 @@ repeated.
 import concurrent.futures
 import configparser
 import fnmatch
+import functools
 import os
 import re
 import secrets
@@ -91,15 +92,21 @@ def module_release():
     return release
 
 
-def write_vmlinux(directory, release):
-    """Unpack the kernel's image into the folder."""
-    path = os.path.join(directory, "vmlinux")
+@functools.lru_cache(1)
+def vmlinux(release):
+    """What is packed in the kernel's image."""
     image = f"/boot/vmlinuz-{release}"
     try:
-        with open(image, "rb") as source, open(path, "wb") as file:
-            file.write(bochs_start.decompress(image, bochs_start.payload(source.read())))
+        with open(image, "rb") as source:
+            return bochs_start.decompress(image, bochs_start.payload(source.read()))
     except (OSError, bochs_start.Error) as error:
         raise Error(str(error)) from error
+
+
+def write_vmlinux(directory, release):
+    path = os.path.join(directory, "vmlinux")
+    with open(path, "wb") as file:
+        file.write(vmlinux(release))
     return path
 
 
