@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Floor 2: the MSR bitmaps. A guest gets without an exit exactly those MSRs that VM
- * entry, enter.S or vcpu_load() switches between host and guest and that need no check
- * of what is written; the table says which. The bitmaps depend on nothing else, so all
- * vCPUs share them: one for each combination of the policy bits.
+ * Floor 2: the MSR bitmaps, and the lists that VM entry and VM exit load. A guest gets
+ * without an exit exactly those MSRs that VM entry, enter.S or vcpu_load() switches
+ * between host and guest and that need no check of what is written; the table says which.
+ * The bitmaps depend on nothing else, so all vCPUs share them: one for each combination of
+ * the policy bits.
  */
 #include <linux/gfp.h>
 #include <linux/string.h>
 
 #include <asm/io.h>
-#include <asm/msr-index.h>
+#include <asm/msr.h>
+#include <asm/perf_event.h>
 
 #include "vmx/vmx.h"
 
@@ -118,4 +120,39 @@ void vmx_msr_teardown(void)
 hpa_t vmx_msr_bitmap_pa(u32 policy)
 {
 	return virt_to_phys(bitmaps[bitmap_index(policy)]);
+}
+
+/**
+ * vmx_msr_note_perf() - have the host's counters stop, as far as they must, in the guest
+ * @vmx: vCPU, about to be entered
+ *
+ * IRQs off. Events that were asked to exclude guests stop there; those that write records to
+ * a linear address (PEBS) always: in a guest the address is the guest's. PEBS is switched off
+ * ahead of the entry, as a record may still be on its way.
+ */
+void vmx_msr_note_perf(struct vmx_vcpu *vmx)
+{
+	const struct perf_guest_switch_msr *msrs;
+	unsigned int nr = 0;
+	int i, offered = 0;
+
+	msrs = perf_guest_get_msrs(&offered, NULL);
+	for (i = 0; msrs && i < offered && nr < VMX_MAX_PERF_MSRS; i++) {
+		if (likely(msrs[i].host == msrs[i].guest))
+			continue;
+		if (msrs[i].msr == MSR_IA32_PEBS_ENABLE)
+			wrmsrl(MSR_IA32_PEBS_ENABLE, 0);
+		vmx->guest_perf[nr] = (struct vmx_msr_entry) {
+			.index = msrs[i].msr, .value = msrs[i].guest,
+		};
+		vmx->host_perf[nr] = (struct vmx_msr_entry) {
+			.index = msrs[i].msr, .value = msrs[i].host,
+		};
+		nr++;
+	}
+	if (likely(nr == vmx->nr_perf))
+		return;
+	vmx->nr_perf = nr;
+	vmcs_write(VM_ENTRY_MSR_LOAD_COUNT, nr);
+	vmcs_write(VM_EXIT_MSR_LOAD_COUNT, nr);
 }

@@ -275,6 +275,7 @@ static void prepare(struct lodge_vcpu *vcpu)
 		vmx_tlb_carry_out(vmx);
 	if (unlikely(vmx->has_breakpoints))
 		load_guest_breakpoints(vcpu);
+	vmx_msr_note_perf(vmx);
 	if (vcpu->deadline || vmx->is_timed)
 		set_timer(vcpu);
 	vmx->enter.is_launched = vmx->vmcs.is_launched;

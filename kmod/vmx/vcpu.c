@@ -72,7 +72,10 @@ static const struct initial_field initial_fields[] = {
 	{ PAGE_FAULT_ERROR_CODE_MASK, 0 },
 	{ PAGE_FAULT_ERROR_CODE_MATCH, 0 },
 	{ CR3_TARGET_COUNT, 0 },
-	/* MSRs that VM entry has no field for are switched by vcpu_load(), not by lists. */
+	/*
+	 * MSRs that VM entry has no field for are switched by vcpu_load(), not by lists, but
+	 * for those of perf (msr.c).
+	 */
 	{ VM_EXIT_MSR_STORE_COUNT, 0 },
 	{ VM_EXIT_MSR_LOAD_COUNT, 0 },
 	{ VM_ENTRY_MSR_LOAD_COUNT, 0 },
@@ -183,13 +186,16 @@ static void write_controls(struct vmx_vcpu *vmx)
 
 static void write_initial_fields(struct lodge_vcpu *vcpu)
 {
+	struct vmx_vcpu *vmx = vcpu->vmx;
 	unsigned int i;
 	u64 value;
 
 	for (i = 0; i < ARRAY_SIZE(initial_fields); i++)
 		vmcs_write(initial_fields[i].field, initial_fields[i].value);
-	write_controls(vcpu->vmx);
+	write_controls(vmx);
 
+	vmcs_write(VM_ENTRY_MSR_LOAD_ADDR, virt_to_phys(vmx->guest_perf));
+	vmcs_write(VM_EXIT_MSR_LOAD_ADDR, virt_to_phys(vmx->host_perf));
 	vmcs_write(HOST_RIP, (unsigned long)vmx_exit_point);
 	rdmsrl(MSR_EFER, value);
 	vmcs_write(HOST_IA32_EFER, value);

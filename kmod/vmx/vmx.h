@@ -73,6 +73,9 @@ static_assert(HOST_RSP == VMX_FIELD_HOST_RSP);
 #define VMX_FLUSH_VPID		BIT(0)
 #define VMX_FLUSH_EPT		BIT(1)
 
+/* The kernel names two or three. */
+#define VMX_MAX_PERF_MSRS	4
+
 /**
  * struct vmx_host_state - what of the vCPU's thread an exit destroys and nobody in the
  *                         kernel needs; valid while vmx_vcpu.is_resident
@@ -125,6 +128,9 @@ struct vmx_host_state {
  * @kernel_gs_base: the guest's while not @is_resident
  * @tsc_aux: what the TSC_AUX MSR holds while @is_resident
  * @id: never used again for another vCPU
+ * @nr_perf: MSRs in the two lists of perf's, as the VMCS has it
+ * @guest_perf: what VM entry loads into them
+ * @host_perf: what VM exit does
  */
 struct vmx_vcpu {
 	struct vmx_switch enter;
@@ -152,6 +158,9 @@ struct vmx_vcpu {
 	u64 kernel_gs_base;
 	u64 tsc_aux;
 	u64 id;
+	unsigned int nr_perf;
+	struct vmx_msr_entry guest_perf[VMX_MAX_PERF_MSRS];
+	struct vmx_msr_entry host_perf[VMX_MAX_PERF_MSRS];
 } ____cacheline_aligned;
 
 /* vmx.c */
@@ -193,6 +202,7 @@ void vmx_nmi_set_blocked(void);
 int vmx_msr_setup(void);
 void vmx_msr_teardown(void);
 hpa_t vmx_msr_bitmap_pa(u32 policy);
+void vmx_msr_note_perf(struct vmx_vcpu *vmx);
 
 /* tlb.c */
 void vmx_vpid_alloc(struct vmx_vcpu *vmx);
