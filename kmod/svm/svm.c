@@ -9,11 +9,13 @@
 #include <linux/gfp.h>
 #include <linux/mem_encrypt.h>
 #include <linux/mm.h>
+#include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/string.h>
 
 #include <asm/io.h>
 #include <asm/msr.h>
+#include <asm/perf_event.h>
 #include <asm/pgtable_types.h>
 #include <asm/special_insns.h>
 #include <asm/svm.h>
@@ -160,6 +162,9 @@ static int svm_cpu_enable(void)
 	if (svm_caps.has_tsc_aux)
 		rdmsrl(MSR_TSC_AUX, cpu->host_tsc_aux);
 
+	/* The host's counters can tell host from guest from now on. */
+	amd_pmu_enable_virt();
+
 	svm_tlb_cpu_reset(cpu);
 	cpu->last_id = 0;
 	return 0;
@@ -184,6 +189,9 @@ static void svm_cpu_disable(void)
 		native_wrmsrl(MSR_VM_HSAVE_PA, 0);
 		native_wrmsrl(MSR_EFER, efer & ~(u64)EFER_SVME);
 	}
+	/* Not by an emergency, which may have interrupted the counters' own code. */
+	if (!in_nmi())
+		amd_pmu_disable_virt();
 	barrier();
 	cpu->is_enabled = false;
 }
