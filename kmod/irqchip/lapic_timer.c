@@ -26,7 +26,7 @@
  */
 #define MIN_PERIOD_NS		200000
 
-/* A deadline farther away than this fires early, once in a decade. */
+/* A deadline farther away than this is looked at once in a decade. */
 #define MAX_DEADLINE_S		(10ull * 365 * 24 * 3600)
 
 static enum lapic_timer_mode lvtt_mode(struct lodge_lapic *lapic)
@@ -311,6 +311,11 @@ void lapic_timer_deliver(struct lodge_vcpu *vcpu)
 
 	if (!atomic_xchg(&lapic->timer.pending, 0))
 		return;
+	/* The host's clock and the TSC do not run at quite the same rate. */
+	if (lapic->timer.deadline > clock_guest_tsc(vcpu)) {
+		arm_deadline(lapic, false);
+		return;
+	}
 	if (lapic->timer.mode == LAPIC_TIMER_TSC_DEADLINE)
 		lapic->timer.deadline = 0;
 	else if (lapic->timer.mode == LAPIC_TIMER_PERIODIC && lapic->timer.period_ns)
