@@ -9,6 +9,8 @@
 #include <linux/cpu.h>
 #include <linux/printk.h>
 #include <linux/smp.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
 
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
@@ -116,6 +118,22 @@ struct missing {
 	atomic_t locked;
 };
 
+/**
+ * struct offer - what all CPUs can do: a VMCS moves between them
+ * @lock: taken by each CPU for its turn
+ * @basic: IA32_VMX_BASIC, the bits that all have set
+ * @ept_vpid: IA32_VMX_EPT_VPID_CAP, likewise
+ * @must: bits that must be 1 in each control word
+ * @may: bits that may be
+ */
+struct offer {
+	raw_spinlock_t lock;
+	u64 basic;
+	u64 ept_vpid;
+	u32 must[NR_WORDS];
+	u32 may[NR_WORDS];
+};
+
 /*
  * IPI. An MSR that firmware left unlocked is ours to set; the kernel has done so at boot
  * where it could.
@@ -171,23 +189,47 @@ static int check_cpus(void)
 	return 0;
 }
 
-/* Lower half of a capability MSR: bits that must be 1; upper: bits that may be. */
-static int negotiate(u32 words[NR_WORDS])
+/* IPI. Lower half of a capability MSR: bits that must be 1; upper: bits that may be. */
+static void ask_cpu(void *data)
 {
-	u32 must[NR_WORDS], may[NR_WORDS];
+	struct offer *offer = data;
 	unsigned int i;
-	u64 basic;
+	u64 value = 0;
+	u32 must, may;
 
-	rdmsrl(MSR_IA32_VMX_BASIC, basic);
-	if (!(basic & VMX_BASIC_TRUE_CONTROLS)) {
+	raw_spin_lock(&offer->lock);
+	rdmsrl(MSR_IA32_VMX_BASIC, value);
+	offer->basic &= value;
+	if (rdmsrl_safe(MSR_IA32_VMX_EPT_VPID_CAP, &value))
+		value = 0;
+	offer->ept_vpid &= value;
+	for (i = 0; i < NR_WORDS; i++) {
+		if (rdmsr_safe(capability_msrs[i], &must, &may))
+			must = may = 0;
+		offer->must[i] |= must;
+		offer->may[i] &= may;
+	}
+	raw_spin_unlock(&offer->lock);
+}
+
+static void ask_cpus(struct offer *offer)
+{
+	memset(offer, 0xff, sizeof(*offer));
+	raw_spin_lock_init(&offer->lock);
+	memset(offer->must, 0, sizeof(offer->must));
+	on_each_cpu(ask_cpu, offer, 1);
+}
+
+static int negotiate(const struct offer *offer, u32 words[NR_WORDS])
+{
+	const u32 *may = offer->may;
+	unsigned int i;
+
+	if (!(offer->basic & VMX_BASIC_TRUE_CONTROLS)) {
 		pr_err("the CPU's VT-x lacks the TRUE control MSRs\n");
 		return -EOPNOTSUPP;
 	}
-	for (i = 0; i < NR_WORDS; i++) {
-		if (rdmsr_safe(capability_msrs[i], &must[i], &may[i]))
-			must[i] = may[i] = 0;
-		words[i] = must[i];
-	}
+	memcpy(words, offer->must, sizeof(offer->must));
 	for (i = 0; i < ARRAY_SIZE(controls); i++) {
 		const struct control *control = &controls[i];
 
@@ -291,22 +333,22 @@ int vmx_caps_setup(struct lodge_caps *caps)
 {
 	struct vmx_caps *own = &vmx_caps;
 	u32 words[NR_WORDS];
-	u64 basic;
+	struct offer offer;
 	int ret;
 
 	ret = check_cpus();
 	if (ret)
 		return ret;
-	ret = negotiate(words);
+	ask_cpus(&offer);
+	ret = negotiate(&offer, words);
 	if (ret)
 		return ret;
-	rdmsrl(MSR_IA32_VMX_EPT_VPID_CAP, own->ept_vpid);
-	ret = check_ept(own->ept_vpid);
+	ret = check_ept(offer.ept_vpid);
 	if (ret)
 		return ret;
 
-	rdmsrl(MSR_IA32_VMX_BASIC, basic);
-	own->revision = basic & VMX_BASIC_REVISION_MASK;
+	own->ept_vpid = offer.ept_vpid;
+	own->revision = offer.basic & VMX_BASIC_REVISION_MASK;
 	own->pin = words[WORD_PIN];
 	own->primary = words[WORD_PRIMARY];
 	own->secondary = words[WORD_SECONDARY];
