@@ -106,8 +106,8 @@ struct lodge_vendor_ops {
 	/*
 	 * This CPU. IRQs off.
 	 *
-	 * cpu_enable(): enter root mode. 0, or -EBUSY if another hypervisor has
-	 * this CPU. cpu_disable(): leave it; harmless where it is not entered;
+	 * cpu_enable(): enter root mode. 0; -EBUSY if another hypervisor has this
+	 * CPU; -EIO if the CPU refuses. cpu_disable(): leave it; harmless where it is not entered;
 	 * also the emergency path, from NMI context: no locks, no prints.
 	 */
 	int (*cpu_enable)(void);
@@ -122,8 +122,8 @@ struct lodge_vendor_ops {
 	void (*vcpu_destroy)(struct lodge_vcpu *vcpu);
 
 	/*
-	 * Residence on a CPU. Preemption off. vcpu_load(): the vCPU may have run
-	 * on another CPU since; barriers between different guests (IBPB) and tag
+	 * Residence on a CPU. Preemption off. vcpu_load(): IRQs on, as it may have to
+	 * wait for another CPU; the vCPU may have run there since; barriers between different guests (IBPB) and tag
 	 * changes happen here. vcpu_put(): what must not stay on a CPU that runs
 	 * something else leaves it.
 	 */
