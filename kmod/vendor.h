@@ -107,8 +107,9 @@ struct lodge_vendor_ops {
 	 * This CPU. IRQs off.
 	 *
 	 * cpu_enable(): enter root mode. 0; -EBUSY if another hypervisor has this
-	 * CPU; -EIO if the CPU refuses. cpu_disable(): leave it; harmless where it is not entered;
-	 * also the emergency path, from NMI context: no locks, no prints.
+	 * CPU; -EIO if the CPU refuses. cpu_disable(): leave it; harmless where
+	 * it is not entered; also the emergency path, from NMI context: no locks,
+	 * no prints.
 	 */
 	int (*cpu_enable)(void);
 	void (*cpu_disable)(void);
@@ -123,9 +124,9 @@ struct lodge_vendor_ops {
 
 	/*
 	 * Residence on a CPU. Preemption off. vcpu_load(): IRQs on, as it may have to
-	 * wait for another CPU; the vCPU may have run there since; barriers between different guests (IBPB) and tag
-	 * changes happen here. vcpu_put(): what must not stay on a CPU that runs
-	 * something else leaves it.
+	 * wait for another CPU; the vCPU may have run there since; barriers between
+	 * different guests (IBPB) and tag changes happen here. vcpu_put(): what must
+	 * not stay on a CPU that runs something else leaves it.
 	 */
 	void (*vcpu_load)(struct lodge_vcpu *vcpu, int cpu);
 	void (*vcpu_put)(struct lodge_vcpu *vcpu);
