@@ -64,9 +64,9 @@ static void shift(void)
 static void array_index(void)
 {
 	static int array[4];
-	volatile int index = 4;
+	volatile int index = 5;
 
-	/* Reported before the access, which must not be a real one. */
+	/* No access: the index is reported, not the memory. Up to 4 it would be allowed. */
 	sink = (uintptr_t)&array[index] & 1;
 }
 
