@@ -113,7 +113,8 @@ static void make_argument(uint32_t *argument, const struct call *call, size_t by
 			region->flags = fuzz_below(4);
 			region->guest_phys_addr = (uint64_t)fuzz_below(64) << 20;
 			region->memory_size = (uint64_t)fuzz_below(4) << 20;
-			region->userspace_addr = (uintptr_t)memory + ((uint64_t)fuzz_below(4) << 20);
+			region->userspace_addr = (uintptr_t)memory;
+			region->userspace_addr += (uint64_t)fuzz_below(4) << 20;
 		}
 		/* Not that of the guest's own image, or there is nothing left to run. */
 		if (!region->slot)
