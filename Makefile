@@ -12,6 +12,7 @@ ifeq ($(KDIR),)
 KDIR := $(shell $(TOOLS)/kdir)
 endif
 export KDIR VENDOR
+VENDORS = $(or $(VENDOR),amd intel)
 
 KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR)
 
@@ -58,7 +59,7 @@ demo:
 
 # The second make looks for the headers again, which may just have been installed.
 check:
-	$(TOOLS)/packages install build host lint $(if $(filter amd,$(VENDOR)),,intel)
+	$(TOOLS)/packages install build host lint $(VENDORS)
 	$(MAKE) check-installed
 
 check-installed:
@@ -67,12 +68,12 @@ check-installed:
 # Parts of "make check", without installing anything.
 lint tools unit test:
 	$(TOOLS)/packages need build host $(if $(filter lint,$@),lint) \
-		$(if $(filter test,$@),$(if $(filter amd,$(VENDOR)),,intel))
+		$(if $(filter test,$@),$(VENDORS))
 	$(TOOLS)/check $(if $(filter test,$@),build) $@
 
 # Random ioctls and random guests, MINUTES for the three cases of a host together.
 fuzz:
-	$(TOOLS)/packages install build host $(if $(filter amd,$(VENDOR)),,intel)
+	$(TOOLS)/packages install build host $(VENDORS)
 	CASES='*_fuzz_test' LODGE_FUZZ_SECONDS=$$((60 * $(MINUTES) / 3)) LODGE_FUZZ_SEED=$(SEED) \
 		$(TOOLS)/check build test
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The AMD test host: QEMU's software emulation of a CPU with SVM and nested paging.
 
+QEMU is the one that tools/build_emulator.sh has built, with its faults mended, or the package's.
+
 A vendor module offers NAME, CPU_MODELS (help text), PACKAGES, EMULATOR, the limits below,
 check(), channel(), command() and wants_terminal(). It knows its emulator's command line and
 nothing of what runs inside.
@@ -9,11 +11,16 @@ nothing of what runs inside.
 import shutil
 import socket
 
+from . import emulator
+
 NAME = "amd"
 CPU_MODELS = "max (five-level paging), max,la57=off, EPYC, EPYC-Milan"
 DEFAULT_CPU = "max"
 PACKAGES = "qemu-system-x86"
 EMULATOR = "qemu-system-x86_64"
+
+# Where the package's QEMU finds its firmware by itself.
+FIRMWARE = ("/usr/share/seabios", "/usr/share/qemu")
 
 # Serial port 0 carries the host's kernel log, serial port 1 COMMAND's input and output.
 KERNEL_ARGS = "console=ttyS0 ignore_loglevel"
@@ -47,8 +54,11 @@ def wants_terminal(_command):
 
 def command(host):
     """The emulator's argument list for HOST; see class Host in selftests/testhost."""
+    # A few minutes are not worth it for one boot: "make check" has it built.
+    built = emulator.built("qemu", builds=False)
     return [
-        EMULATOR,
+        built or EMULATOR,
+        *(part for folder in FIRMWARE for part in ("-L", folder) if built),
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         # Naming tcg keeps the host the same machine where /dev/kvm exists.
         "-accel", "tcg,thread=multi",

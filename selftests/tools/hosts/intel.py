@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The Intel test host: Bochs, whose CPU has VMX, EPT, unrestricted guest and VPID.
 
-Same interface as amd.py. Bochs comes from tools/build_bochs.sh, or, four times slower, from the
+Same interface as amd.py. Bochs comes from tools/build_emulator.sh, or, four times slower, from the
 package; the kernel, where none is named, from tools/build_kernel.sh. Virtual time is counted in
 instructions (IPS of them are a second) and skips what all CPUs sleep through.
 """
@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 
-from . import bochs_start
+from . import bochs_start, emulator
 
 NAME = "intel"
 CPU_MODELS = "corei7_skylake_x, or another of Bochs (bochs --help cpu)"
@@ -21,9 +21,6 @@ PACKAGES = "bochs bochs-term bochsbios"
 EMULATOR = "bochs-bin"
 BIOS = "/usr/share/bochs/BIOS-bochs-latest"
 TOOLS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-
-# The package's Bochs although the other could be had: to test with it, too.
-PACKAGED = os.environ.get("TESTHOST_BOCHS") == "package"
 
 IPS = 100000000
 SMALL_KERNEL = True
@@ -59,18 +56,11 @@ panic: action=fatal
 DEBUGGER_COMMANDS = b"c\n"
 
 
-def built_bochs(where=""):
-    """The path of the Bochs that build_bochs.sh makes (with WHERE: has made), or None."""
-    done = subprocess.run([f"{TOOLS}/build_bochs.sh", *where.split()], check=False, text=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
 def check():
     """Return what is missing to run this host, as one line, or None."""
     if not os.path.exists(BIOS):
         return f"{BIOS} is not there (Debian package bochsbios)"
-    if shutil.which(EMULATOR) is None and built_bochs() is None:
+    if shutil.which(EMULATOR) is None and emulator.built("bochs") is None:
         return (f"{EMULATOR} is not installed (Debian packages {PACKAGES}) "
                 "and could not be built")
     return None
@@ -114,9 +104,9 @@ def short_reads():
 
 def command(host):
     """The emulator's argument list for HOST; see class Host in selftests/testhost."""
-    emulator = None if PACKAGED else built_bochs()
+    built = emulator.built("bochs")
     text = CONFIGURATION.format(
-        display="nogui" if emulator else "term", bios=BIOS,
+        display="nogui" if built else "term", bios=BIOS,
         rom=store(host, bochs_start.option_rom()), rom_address=bochs_start.ROM_ADDRESS,
         cpu=host.cpu or DEFAULT_CPU, cpus=host.cpus, ips=IPS, memory=host.memory_mib,
         sync="slowdown" if host.interactive else "none")
@@ -131,10 +121,10 @@ def command(host):
     mode = "term" if host.interactive else "file"
     text += (f"com1: enabled=1, mode=file, dev=/dev/fd/{host.log_fd}\n"
              f"com2: enabled=1, mode={mode}, dev=/dev/fd/{host.io_fd}\n")
-    if not emulator:
+    if not built:
         text += "sound: driver=dummy\n"
     configuration = store(host, text.encode())
-    if emulator:
-        return [emulator, "-q", "-f", configuration]
+    if built:
+        return [built, "-q", "-f", configuration]
     return ["env", f"LD_PRELOAD={store(host, short_reads())}",
             EMULATOR, "-q", "-f", configuration, "-rc", store(host, DEBUGGER_COMMANDS)]
