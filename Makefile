@@ -12,7 +12,12 @@ ifeq ($(KDIR),)
 KDIR := $(shell $(TOOLS)/kdir)
 endif
 export KDIR VENDOR
-VENDORS = $(or $(VENDOR),amd intel)
+
+# What "make check" needs for the test hosts, by VENDOR.
+PACKAGES_amd := amd
+PACKAGES_intel := intel
+PACKAGES_debug := amd kernel
+HOST_PACKAGES = $(foreach host,$(or $(VENDOR),amd intel debug),$(PACKAGES_$(host)))
 
 KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR)
 
@@ -59,7 +64,7 @@ demo:
 
 # The second make looks for the headers again, which may just have been installed.
 check:
-	$(TOOLS)/packages install build host lint $(VENDORS)
+	$(TOOLS)/packages install build host lint $(HOST_PACKAGES)
 	$(MAKE) check-installed
 
 check-installed:
@@ -68,12 +73,12 @@ check-installed:
 # Parts of "make check", without installing anything.
 lint tools unit test:
 	$(TOOLS)/packages need build host $(if $(filter lint,$@),lint) \
-		$(if $(filter test,$@),$(VENDORS))
+		$(if $(filter test,$@),$(HOST_PACKAGES))
 	$(TOOLS)/check $(if $(filter test,$@),build) $@
 
 # Random ioctls and random guests, MINUTES for the three cases of a host together.
 fuzz:
-	$(TOOLS)/packages install build host $(VENDORS)
+	$(TOOLS)/packages install build host $(HOST_PACKAGES)
 	CASES='*_fuzz_test' LODGE_FUZZ_SECONDS=$$((60 * $(MINUTES) / 3)) LODGE_FUZZ_SEED=$(SEED) \
 		$(TOOLS)/check build test
 

@@ -20,28 +20,45 @@ import sys
 import tempfile
 import threading
 import time
+from typing import NamedTuple
 
 import ktap
-from hosts import bochs_start, log
+from hosts import bochs_start, kernels, log
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
 SELFTESTS = os.path.join(TOP, "selftests")
 TESTHOST = os.path.join(SELFTESTS, "testhost")
-MODULE = os.path.join(TOP, "kmod/lodge.ko")
 
-CASES_PER_BOOT = 12
 BOOT_MARGIN_S = 30
 HOST_REPORTED, HOST_HUNG = 122, 124
 UNLOAD = "unload"         # the last thing run_cases.sh does, not a case of tests.cfg
-VENDORS = ("amd", "intel")
+
+class Host(NamedTuple):
+    """A test host that cases run in, and what is built for its kernel."""
+
+    options: tuple          # of selftests/testhost
+    module: str             # from the top
+    modules: str            # where the tests' own are, from the top
+    cases_per_boot: int
+    slowness: int           # by what time limits are multiplied
+    kernel: bool = True     # module_release() is what it boots
+
+
+HOSTS = {
+    "amd": Host(("--vendor", "amd"), "kmod/lodge.ko", "selftests/build/modules", 12, 1),
+    "intel": Host(("--vendor", "intel"), "kmod/lodge.ko", "selftests/build/modules", 12, 1),
+    # Each boot ends with a search for leaks, of about a minute.
+    "debug": Host(("--debug",), "selftests/build/debug/kmod/lodge.ko",
+                  "selftests/build/debug/modules", 50, kernels.DEBUG_SLOWNESS, False),
+}
 # For the fuzzers: passed on into the hosts. The first makes each of their cases that long.
 FUZZ_SECONDS = "LODGE_FUZZ_SECONDS"
 FUZZ_VARIABLES = (FUZZ_SECONDS, "LODGE_FUZZ_SEED")
 FUZZ_CASES_MAX = 2        # in one program
 
 DEFAULTS = {"program": "", "args": "", "timeout": "60", "cpus": "2", "memory": "2048M", "cpu": "",
-            "append": "", "vendor": " ".join(VENDORS), "group": "", "module": "load", "files": ""}
-SHAPE = ("vendor", "cpus", "memory", "cpu", "append", "group")
+            "append": "", "hosts": " ".join(HOSTS), "group": "", "module": "load", "files": ""}
+SHAPE = ("host", "cpus", "memory", "cpu", "append", "group")
 
 
 class Error(Exception):
@@ -49,22 +66,23 @@ class Error(Exception):
 
 
 class Case:
-    """One stanza of tests.cfg on the host of one vendor."""
+    """One stanza of tests.cfg on one host."""
 
-    def __init__(self, name, stanza, vendor):
+    def __init__(self, name, stanza, host):
         unknown = set(stanza) - set(DEFAULTS)
         if unknown:
             raise Error(f"tests.cfg: [{name}]: unknown key {', '.join(sorted(unknown))}")
         if not re.fullmatch(r"[\w.,+-]+", name):
             raise Error(f"tests.cfg: [{name}]: a name is letters, digits and .,+-_")
-        values = {**DEFAULTS, **stanza, "vendor": vendor}
+        values = {**DEFAULTS, **stanza, "host": host}
         self.name = name
-        self.timeout = (int(values["timeout"]) +
+        self.timeout = (int(values["timeout"]) * HOSTS[host].slowness +
                         FUZZ_CASES_MAX * int(os.environ.get(FUZZ_SECONDS) or 0))
         self.module = values["module"]
         if self.module not in ("load", "unload"):
             raise Error(f"tests.cfg: [{name}]: module is load or unload")
         self.args = values["args"]
+        self.host = host
         self.shape = tuple(values[key] for key in SHAPE)
         self.files = values["files"].split()
         self.program = find_program(values["program"] or name)
@@ -79,12 +97,13 @@ def find_program(name):
 
 
 def module_release():
-    """The kernel that lodge.ko was built for, which is the one the test hosts must run."""
+    """The kernel that kmod/lodge.ko was built for, of which guests and test hosts are made."""
+    module = HOSTS["amd"].module
     try:
-        with open(MODULE, "rb") as file:
+        with open(os.path.join(TOP, module), "rb") as file:
             found = re.search(rb"\0vermagic=(\S+) ", file.read())
     except OSError as error:
-        raise Error(f"{MODULE} is not built: make module") from error
+        raise Error(f"{module} is not built: make module") from error
     release = found[1].decode()
     if not os.path.exists(f"/boot/vmlinuz-{release}"):
         raise Error(f"lodge.ko is for kernel {release}, which is not in /boot: "
@@ -110,22 +129,22 @@ def write_vmlinux(directory, release):
     return path
 
 
-def wanted_vendors(stanza, vendors):
-    named = stanza.get("vendor", DEFAULTS["vendor"]).split()
-    unknown = set(named) - set(VENDORS)
+def wanted_hosts(stanza, hosts):
+    named = stanza.get("hosts", DEFAULTS["hosts"]).split()
+    unknown = set(named) - set(HOSTS)
     if unknown:
-        raise Error(f"tests.cfg: vendor {', '.join(sorted(unknown))}: want {DEFAULTS['vendor']}")
-    return [vendor for vendor in named if vendor in vendors]
+        raise Error(f"tests.cfg: hosts {', '.join(sorted(unknown))}: want {DEFAULTS['hosts']}")
+    return [host for host in named if host in hosts]
 
 
-def read_cases(patterns, vendors):
-    """The cases of tests.cfg whose name matches one of the patterns, for each of VENDORS."""
+def read_cases(patterns, hosts):
+    """The cases of tests.cfg whose name matches one of the patterns, for each of HOSTS."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(os.path.join(SELFTESTS, "tests.cfg"), encoding="utf-8")
     names = [name for name in parser.sections()
              if not patterns or any(fnmatch.fnmatch(name, pattern) for pattern in patterns)]
-    return [Case(name, dict(parser[name]), vendor) for name in names
-            for vendor in wanted_vendors(parser[name], vendors)]
+    return [Case(name, dict(parser[name]), host) for name in names
+            for host in wanted_hosts(parser[name], hosts)]
 
 
 def boots(cases):
@@ -135,7 +154,7 @@ def boots(cases):
         groups.setdefault(case.shape, []).append(case)
     parts = []
     for group in groups.values():
-        count = -(-len(group) // CASES_PER_BOOT)
+        count = -(-len(group) // HOSTS[group[0].host].cases_per_boot)
         parts += [group[i::count] for i in range(count)]
     # The longest first, so that two hosts end at about the same time.
     return sorted(parts, key=lambda part: -sum(case.timeout for case in part))
@@ -144,8 +163,8 @@ def boots(cases):
 class End:
     """How one host ended: what ran then, what it had said, what the host's log says."""
 
-    def __init__(self, vendor):
-        self.vendor = vendor
+    def __init__(self, host):
+        self.host = host
         self.finished = 0
         self.failed = False
         self.running = None
@@ -167,7 +186,7 @@ class Run:
     """All boots of one invocation, their results and what is printed about them."""
 
     def __init__(self, out=sys.stdout):
-        self.tallies = {}       # by vendor
+        self.tallies = {}       # by host
         self.lock = threading.Lock()
         self.out = out
         self.hosts = set()
@@ -185,14 +204,14 @@ class Run:
                 print(line, file=self.out)
             self.out.flush()
 
-    def result(self, vendor, name, output, status, seconds):
+    def result(self, host, name, output, status, seconds):
         """Count one case, print its line, and its output where it failed."""
         tally, reasons = ktap.read(output, status)
         with self.lock:
-            self.tallies.setdefault(vendor, ktap.Tally())
-            self.tallies[vendor] += tally
+            self.tallies.setdefault(host, ktap.Tally())
+            self.tallies[host] += tally
         state = "FAIL" if tally.failed else "skip" if not tally.passed else "pass"
-        lines = [f"  {state}  {vendor} {name}: {tally} ({seconds:.0f} s)"]
+        lines = [f"  {state}  {host} {name}: {tally} ({seconds:.0f} s)"]
         if tally.failed:
             lines += [f"        {reason}" for reason in reasons]
             lines += indent(output, 400)
@@ -210,25 +229,25 @@ class Run:
             text = end.output + end.text
             if cases and not repeated and (end.status == HOST_HUNG or not end.running):
                 repeated = True
-                self.say(f"  the {end.vendor} host ended with status {end.status} "
+                self.say(f"  the {end.host} host ended with status {end.status} "
                          f"({end.running or 'outside of a case'}), it is started once more",
                          *indent(text, 60))
                 continue
             if end.running:
-                self.result(end.vendor, end.running, text, end.status or 1, end.seconds)
+                self.result(end.host, end.running, text, end.status or 1, end.seconds)
                 cases = cases[1:]
             elif end.status not in (0, HOST_REPORTED) or cases:
-                self.result(end.vendor, "host", text, end.status or 1, 0)
+                self.result(end.host, "host", text, end.status or 1, 0)
                 return
             elif end.status == HOST_REPORTED and not end.failed:
                 # The kernel complained where no case could be blamed.
-                self.result(end.vendor, "host", text, end.status, 0)
+                self.result(end.host, "host", text, end.status, 0)
             repeated = False
 
     def boot_once(self, cases):
         """Run one host to its end, and count each case as soon as it is finished."""
         mark = "testcase-" + secrets.token_hex(6)
-        end = End(cases[0].shape[SHAPE.index("vendor")])
+        end = End(cases[0].host)
         with tempfile.TemporaryDirectory(prefix="lodge-test-") as directory, \
              open(os.path.join(directory, "errors"), "w+", encoding="utf-8",
                   errors="replace") as errors:
@@ -263,7 +282,7 @@ class Run:
                 end.running, end.output, end.begin = words[1], "", time.monotonic()
             return
         status = int(words[2])
-        self.result(end.vendor, words[1], end.output, status, end.seconds)
+        self.result(end.host, words[1], end.output, status, end.seconds)
         end.failed |= status != 0
         end.output = ""
         end.finished += words[1] != UNLOAD
@@ -272,19 +291,21 @@ class Run:
     @staticmethod
     def command(cases, directory):
         """The command line of selftests/testhost, without COMMAND."""
-        vendor, cpus, memory, cpu, append, _ = cases[0].shape
+        name, cpus, memory, cpu, append, _ = cases[0].shape
+        host = HOSTS[name]
         release = module_release()
         listing = os.path.join(directory, "cases")
         pattern = os.path.join(directory, "report_pattern")
         with open(pattern, "w", encoding="utf-8") as file:
             print(log.REPORT_PATTERN, file=file)
-        files = {f"{MODULE}:/", f"{SELFTESTS}/tools/run_cases.sh:/", f"{listing}:/",
+        files = {f"{TOP}/{host.module}:/", f"{SELFTESTS}/tools/run_cases.sh:/", f"{listing}:/",
                  f"{pattern}:/"}
         with open(listing, "w", encoding="utf-8") as file:
             for case in cases:
                 files.add(f"{case.program}:/selftests/")
                 for item in case.files:
                     item = item.replace("@kernel@", f"/boot/vmlinuz-{release}")
+                    item = item.replace("@modules@", host.modules)
                     if "@vmlinux@" in item:
                         item = item.replace("@vmlinux@", write_vmlinux(directory, release))
                     files.add(item if item.startswith("/") else f"{TOP}/{item}")
@@ -294,9 +315,10 @@ class Run:
                 print(case.name, case.timeout, case.module,
                       f"cd /selftests && {variables}exec {program} {case.args}", file=file)
         limit = sum(case.timeout + 10 for case in cases) + BOOT_MARGIN_S
-        command = [TESTHOST, "--vendor", vendor, "--kernel", release, "--cpus", cpus,
-                   "--memory", memory,
+        command = [TESTHOST, *host.options, "--cpus", cpus, "--memory", memory,
                    "--append", append, "--timeout", str(limit)]
+        if host.kernel:
+            command += ["--kernel", release]
         if cpu:
             command += ["--cpu", cpu]
         for item in sorted(files):
@@ -304,11 +326,16 @@ class Run:
         return command
 
 
-def run(patterns, vendor, jobs):
-    """Run what matches on VENDOR's host (empty: on all); returns the Tally."""
-    if vendor and vendor not in VENDORS:
-        raise Error(f"VENDOR={vendor}: want one of {', '.join(VENDORS)}, or nothing for all")
-    cases = read_cases(patterns, [vendor] if vendor else VENDORS)
+def hosts_named(name):
+    """The hosts that VENDOR=NAME stands for: one, or all where it is empty."""
+    if name and name not in HOSTS:
+        raise Error(f"VENDOR={name}: want one of {', '.join(HOSTS)}, or nothing for all")
+    return [name] if name else list(HOSTS)
+
+
+def run(patterns, hosts, jobs):
+    """Run what matches on HOSTS; returns the Tally."""
+    cases = read_cases(patterns, hosts)
     if not cases:
         raise Error("no case matches" if patterns else "tests.cfg has no case")
     module_release()
