@@ -33,10 +33,12 @@ BOOT_MARGIN_S = 30
 HOST_REPORTED, HOST_HUNG = 122, 124
 UNLOAD = "unload"         # the last thing run_cases.sh does, not a case of tests.cfg
 
+
 class Host(NamedTuple):
     """A test host that cases run in, and what is built for its kernel."""
 
     options: tuple          # of selftests/testhost
+    emulator: str           # as tools/build_emulator.sh names it
     module: str             # from the top
     modules: str            # where the tests' own are, from the top
     cases_per_boot: int
@@ -45,10 +47,10 @@ class Host(NamedTuple):
 
 
 HOSTS = {
-    "amd": Host(("--vendor", "amd"), "kmod/lodge.ko", "selftests/build/modules", 12, 1),
-    "intel": Host(("--vendor", "intel"), "kmod/lodge.ko", "selftests/build/modules", 12, 1),
+    "amd": Host(("--vendor", "amd"), "qemu", "kmod/lodge.ko", "selftests/build/modules", 12, 1),
+    "intel": Host(("--vendor", "intel"), "bochs", "kmod/lodge.ko", "selftests/build/modules", 12, 1),
     # Each boot ends with a search for leaks, of about a minute.
-    "debug": Host(("--debug",), "selftests/build/debug/kmod/lodge.ko",
+    "debug": Host(("--debug",), "qemu", "selftests/build/debug/kmod/lodge.ko",
                   "selftests/build/debug/modules", 50, kernels.DEBUG_SLOWNESS, False),
 }
 # For the fuzzers: passed on into the hosts. The first makes each of their cases that long.
