@@ -160,10 +160,7 @@ static void guest_step_dr6(void)
 
 static void single_step_sets_dr6(void)
 {
-	struct vm *vm = vm_create();
-
-	vcpu_run_done(vcpu_add(vm, 0, guest_step_dr6));
-	vm_destroy(vm);
+	vm_run_guest(guest_step_dr6);
 }
 
 static const struct test_case cases[] = {

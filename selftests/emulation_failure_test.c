@@ -121,9 +121,7 @@ static void page_tables_without_memory(void)
 			break;
 	}
 	vm_destroy(vm);
-	vm = vm_create();
-	vcpu_run_done(vcpu_add(vm, 0, guest_return));
-	vm_destroy(vm);
+	vm_run_guest(guest_return);
 }
 
 static const struct test_case cases[] = {

@@ -47,10 +47,7 @@ static void guest_faults(void)
 
 static void faults(void)
 {
-	struct vm *vm = vm_create();
-
-	vcpu_run_done(vcpu_add(vm, 0, guest_faults));
-	vm_destroy(vm);
+	vm_run_guest(guest_faults);
 }
 
 static struct guest_regs guest_seen;
@@ -87,10 +84,7 @@ static void guest_software_events(void)
 
 static void software_events(void)
 {
-	struct vm *vm = vm_create();
-
-	vcpu_run_done(vcpu_add(vm, 0, guest_software_events));
-	vm_destroy(vm);
+	vm_run_guest(guest_software_events);
 }
 
 /* INTO exists in 32-bit code only: OF set traps, OF clear does not. */
@@ -172,10 +166,7 @@ static void guest_single_step(void)
 
 static void single_step(void)
 {
-	struct vm *vm = vm_create();
-
-	vcpu_run_done(vcpu_add(vm, 0, guest_single_step));
-	vm_destroy(vm);
+	vm_run_guest(guest_single_step);
 }
 
 extern char branch_1[], branch_2[];
@@ -211,10 +202,7 @@ static void guest_step_by_branch(void)
 
 static void step_by_branch(void)
 {
-	struct vm *vm = vm_create();
-
-	vcpu_run_done(vcpu_add(vm, 0, guest_step_by_branch));
-	vm_destroy(vm);
+	vm_run_guest(guest_step_by_branch);
 }
 
 extern char shadow_1[], shadow_2[], shadow_3[];
@@ -255,10 +243,7 @@ static void guest_step_in_shadow(void)
 
 static void step_in_shadow(void)
 {
-	struct vm *vm = vm_create();
-
-	vcpu_run_done(vcpu_add(vm, 0, guest_step_in_shadow));
-	vm_destroy(vm);
+	vm_run_guest(guest_step_in_shadow);
 }
 
 extern char int1_1[], int1_2[];
@@ -377,10 +362,7 @@ static void guest_nested(void)
 
 static void nested_exceptions(void)
 {
-	struct vm *vm = vm_create();
-
-	vcpu_run_done(vcpu_add(vm, 0, guest_nested));
-	vm_destroy(vm);
+	vm_run_guest(guest_nested);
 }
 
 static const struct test_case cases[] = {

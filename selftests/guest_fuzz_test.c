@@ -81,19 +81,7 @@ static void make_code(uint8_t *code)
 	}
 }
 
-/*
- * QEMU's software emulation gives up (cpu_abort) when a nested guest outside of long mode
- * leaves CPL 3, V86 mode too: it wants a TSS that is not busy, and a TSS in TR is.
- */
-static bool emulator_dies_of_user_mode(void)
-{
-	uint32_t regs[4];
-
-	cpuid(0x40000000, 0, regs);
-	return !memcmp(&regs[1], "TCGTCGTCGTCG", 12);
-}
-
-static void set_registers(struct vcpu *vcpu, bool can_be_user)
+static void set_registers(struct vcpu *vcpu)
 {
 	struct kvm_regs regs = vcpu_regs(vcpu);
 	uint64_t *gprs = (uint64_t *)&regs;
@@ -122,14 +110,13 @@ static void set_registers(struct vcpu *vcpu, bool can_be_user)
 	regs.rflags = X86_EFLAGS_FIXED | (fuzz_u64() & 0x244ed5);
 	if (fuzz_one_in(4))
 		regs.rflags |= X86_EFLAGS_TF;
-	if (fuzz_one_in(8) && can_be_user)
+	if (fuzz_one_in(8))
 		regs.rflags |= 1 << 17;
 	(void)__vcpu_ioctl(vcpu, KVM_SET_REGS, &regs);
 }
 
 static void set_mode(struct vcpu *vcpu)
 {
-	bool can_be_user = true;
 	struct kvm_sregs sregs;
 
 	switch (fuzz_below(4)) {
@@ -138,15 +125,12 @@ static void set_mode(struct vcpu *vcpu)
 		break;
 	case 1:
 		vcpu_set_flat_mode(vcpu, CODE_GPA);
-		can_be_user = !emulator_dies_of_user_mode();
 		break;
 	default:
 		vcpu_set_entry(vcpu, guest_return);
 		break;
 	}
 	sregs = vcpu_sregs(vcpu);
-	if (!can_be_user)
-		sregs.gdt.limit = SEL_USER_DATA - 1;
 	/* 16-bit protected and compatibility mode, CPL 3, or what a wild CR0 makes of it. */
 	switch (fuzz_below(8)) {
 	case 0:
@@ -154,8 +138,6 @@ static void set_mode(struct vcpu *vcpu)
 		sregs.cs.db = fuzz_below(2);
 		break;
 	case 1:
-		if (!can_be_user)
-			break;
 		sregs.cs.dpl = 3;
 		sregs.ss.dpl = 3;
 		sregs.cs.selector |= 3;
@@ -167,7 +149,7 @@ static void set_mode(struct vcpu *vcpu)
 		break;
 	}
 	(void)__vcpu_ioctl(vcpu, KVM_SET_SREGS, &sregs);
-	set_registers(vcpu, can_be_user);
+	set_registers(vcpu);
 }
 
 /* Fill what the guest reads; what user space may answer is anything. */
@@ -268,9 +250,7 @@ static void fuzz(bool has_irqchip)
 	}
 	fuzz_end();
 
-	vm = vm_create();
-	vcpu_run_done(vcpu_add(vm, 0, guest_return));
-	vm_destroy(vm);
+	vm_run_guest(guest_return);
 }
 
 static void without_irqchip(void)

@@ -320,9 +320,7 @@ static void hostile_kvm_run(void)
 		vcpu->run->io.port = 0;
 	}
 	vm_destroy(vm);
-	vm = vm_create();
-	vcpu_run_done(vcpu_add(vm, 0, guest_return));
-	vm_destroy(vm);
+	vm_run_guest(guest_return);
 }
 
 static const struct test_case cases[] = {

@@ -8,10 +8,8 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "fuzz.h"
@@ -218,7 +216,6 @@ static void wear_out(void)
 static void threads(void)
 {
 	struct sigaction action = { .sa_handler = on_signal };
-	struct vm *vm;
 
 	sigaction(SIGUSR1, &action, NULL);
 	fuzz_begin();
@@ -226,9 +223,7 @@ static void threads(void)
 		wear_out();
 	fuzz_end();
 
-	vm = vm_create();
-	vcpu_run_done(vcpu_add(vm, 0, guest_return));
-	vm_destroy(vm);
+	vm_run_guest(guest_return);
 }
 
 static const struct test_case cases[] = {

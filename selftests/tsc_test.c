@@ -98,10 +98,7 @@ static void guest_write_tsc(void)
 
 static void set_by_guest(void)
 {
-	struct vm *vm = vm_create();
-
-	vcpu_run_done(vcpu_add(vm, 0, guest_write_tsc));
-	vm_destroy(vm);
+	vm_run_guest(guest_write_tsc);
 }
 
 /* vCPUs that were made one behind the other agree, as Linux demands of SMP. */
@@ -134,10 +131,7 @@ static void guest_tsd(void)
 
 static void time_stamp_disable(void)
 {
-	struct vm *vm = vm_create();
-
-	vcpu_run_done(vcpu_add(vm, 0, guest_tsd));
-	vm_destroy(vm);
+	vm_run_guest(guest_tsd);
 }
 
 static const struct test_case cases[] = {

@@ -226,9 +226,7 @@ static void hostile_values(void)
 		(void)__vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events);
 	}
 	vm_destroy(vm);
-	vm = vm_create();
-	vcpu_run_done(vcpu_add(vm, 0, guest_return));
-	vm_destroy(vm);
+	vm_run_guest(guest_return);
 }
 
 static const struct test_case cases[] = {

@@ -216,9 +216,7 @@ static void everything(bool has_irqchip)
 		}
 	}
 	vm_destroy(vm);
-	vm = vm_create();
-	vcpu_run_done(vcpu_add(vm, 0, guest_return));
-	vm_destroy(vm);
+	vm_run_guest(guest_return);
 }
 
 static void with_irqchip(void)

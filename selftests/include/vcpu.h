@@ -97,6 +97,10 @@ struct ucall vcpu_run_check_sync(struct vcpu *vcpu, uint64_t stage, const char *
 void vcpu_run_check_done(struct vcpu *vcpu, const char *file, int line);
 #define vcpu_run_done(vcpu) vcpu_run_check_done(vcpu, __FILE__, __LINE__)
 
+/* Run @entry to its end in a VM made for it: also how to see that the host still works. */
+void vm_run_check_guest(void (*entry)(void), const char *file, int line);
+#define vm_run_guest(entry) vm_run_check_guest(entry, __FILE__, __LINE__)
+
 /* Whether the last exit is a ucall, without asserting anything. */
 bool vcpu_is_ucall(struct vcpu *vcpu, struct ucall *ucall);
 

@@ -459,6 +459,14 @@ void vcpu_run_check_done(struct vcpu *vcpu, const char *file, int line)
 		;
 }
 
+void vm_run_check_guest(void (*entry)(void), const char *file, int line)
+{
+	struct vm *vm = vm_create();
+
+	vcpu_run_check_done(vcpu_add(vm, 0, entry), file, line);
+	vm_destroy(vm);
+}
+
 static void *run_thread(void *arg)
 {
 	vcpu_run_done((struct vcpu *)arg);
