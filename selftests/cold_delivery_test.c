@@ -47,19 +47,23 @@ struct cold {
 	uint8_t *memory;
 };
 
+/* The slot of a page; without @bytes, none. */
+static void set_page(struct cold *cold, unsigned int i, uint64_t bytes)
+{
+	vm_set_slot(cold->vm, COLD_SLOT + i, 0, COLD_GPA + i * PAGE_BYTES, bytes,
+		    cold->memory + i * PAGE_BYTES);
+}
+
 /* Take the mapping of the pages in @mask away. */
 static void make_cold(struct cold *cold, unsigned int mask)
 {
 	unsigned int i;
 
 	for (i = 0; i < COLD_PAGES; i++) {
-		uint64_t offset = i * PAGE_BYTES;
-
 		if (!(mask & BIT(i)))
 			continue;
-		vm_set_slot(cold->vm, COLD_SLOT + i, 0, COLD_GPA + offset, 0, NULL);
-		vm_set_slot(cold->vm, COLD_SLOT + i, 0, COLD_GPA + offset, PAGE_BYTES,
-			    cold->memory + offset);
+		set_page(cold, i, 0);
+		set_page(cold, i, PAGE_BYTES);
 	}
 }
 
@@ -86,8 +90,7 @@ static struct cold cold_create(void (*entry)(void))
 	memcpy((uint8_t *)vm_hva(cold.vm, GPA_TSS, 256) + TSS_IST1,
 	       &(uint64_t){ COLD_STACK_TOP }, 8);
 	for (i = 0; i < COLD_PAGES; i++)
-		vm_set_slot(cold.vm, COLD_SLOT + i, 0, COLD_GPA + i * PAGE_BYTES, PAGE_BYTES,
-			    cold.memory + i * PAGE_BYTES);
+		set_page(&cold, i, PAGE_BYTES);
 	sregs = vcpu_sregs(cold.vcpu);
 	sregs.idt.base = COLD_IDT;
 	sregs.idt.limit = PAGE_BYTES - 1;
