@@ -20,6 +20,8 @@
  * @has_la57: the second dimension can translate what a guest with five-level
  *            paging of its own needs
  * @has_deadline: run() ends by itself when the guest's TSC reaches vcpu->deadline
+ * @nr_written_max: the CPU notes each page that it writes first, up to so many in a run (see
+ *                  exit.h), for vCPUs with LODGE_NOTE_WRITES; 0 if it cannot
  * @hypercall_insn: the vendor's hypercall opcode, three bytes
  */
 struct lodge_caps {
@@ -31,6 +33,7 @@ struct lodge_caps {
 	bool has_invpcid;
 	bool has_la57;
 	bool has_deadline;
+	u16 nr_written_max;
 	u8 hypercall_insn[3];
 };
 

@@ -415,16 +415,16 @@ void clock_update_guest(struct lodge_vcpu *vcpu)
 		line.flags |= PVCLOCK_GUEST_STOPPED;
 
 	line.version = (old.version & ~1u) + 1;
-	if (guest_write(vm, gpa, &line.version, sizeof(line.version)))
+	if (guest_write(vcpu, gpa, &line.version, sizeof(line.version)))
 		return;
 	/* Odd version, then content, then even version: readers rely on the order. */
 	smp_wmb();
-	if (guest_write(vm, gpa, &line, sizeof(line)))
+	if (guest_write(vcpu, gpa, &line, sizeof(line)))
 		return;
 	/* As above. */
 	smp_wmb();
 	line.version++;
-	if (guest_write(vm, gpa, &line.version, sizeof(line.version)))
+	if (guest_write(vcpu, gpa, &line.version, sizeof(line.version)))
 		return;
 	clock->was_stopped = false;
 }
@@ -674,14 +674,14 @@ void clock_set_wall_clock_msr(struct lodge_vcpu *vcpu, u64 value)
 	wall.version = (version & ~1u) + 1;
 	wall.sec = div_u64_rem(boot_ns, NSEC_PER_SEC, &nsec);
 	wall.nsec = nsec;
-	if (guest_write(vcpu->vm, value, &wall.version, sizeof(wall.version)))
+	if (guest_write(vcpu, value, &wall.version, sizeof(wall.version)))
 		return;
 	/* The order that clock_update_guest() keeps, too. */
 	smp_wmb();
-	if (guest_write(vcpu->vm, value, &wall, sizeof(wall)))
+	if (guest_write(vcpu, value, &wall, sizeof(wall)))
 		return;
 	/* As above. */
 	smp_wmb();
 	wall.version++;
-	guest_write(vcpu->vm, value, &wall.version, sizeof(wall.version));
+	guest_write(vcpu, value, &wall.version, sizeof(wall.version));
 }

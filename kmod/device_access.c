@@ -75,7 +75,7 @@ int device_access_system(struct lodge_vcpu *vcpu, gva_t linear, void *data, unsi
 
 	ret = translate(vcpu, linear, len, access, &pieces, fault);
 	for (i = 0; !ret && i < pieces.nr; i++) {
-		ret = write ? guest_write(vcpu->vm, pieces.gpa[i], data, pieces.len[i]) :
+		ret = write ? guest_write(vcpu, pieces.gpa[i], data, pieces.len[i]) :
 			      guest_read(vcpu->vm, pieces.gpa[i], data, pieces.len[i]);
 		if (ret)
 			return -EOPNOTSUPP;
@@ -218,7 +218,7 @@ static enum emulate_result write_pieces(struct lodge_vcpu *vcpu, const struct pi
 	unsigned int i;
 
 	for (i = 0; i < pieces->nr; i++) {
-		if (guest_write(vcpu->vm, pieces->gpa[i], data, pieces->len[i])) {
+		if (guest_write(vcpu, pieces->gpa[i], data, pieces->len[i])) {
 			if (is_busy)
 				return EMULATE_NEED_IO;
 			if (pieces->len[i] > 16)
@@ -254,7 +254,7 @@ static enum emulate_result emulate_cmpxchg(struct emulate_ctxt *ctxt, gva_t line
 	/* A split lock is atomic on hardware; here it is two writes, as in KVM. */
 	if (pieces.nr == 1) {
 		memcpy(found, old, len);
-		ret = guest_cmpxchg(vcpu->vm, pieces.gpa[0], found, new, len);
+		ret = guest_cmpxchg(vcpu, pieces.gpa[0], found, new, len);
 		if (ret == -EAGAIN)
 			return EMULATE_CONTINUE;
 		if (!ret)

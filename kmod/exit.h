@@ -110,6 +110,9 @@ enum lodge_task_switch_cause {
  * @hw_info: raw detail of it (EXITINFO1, or the exit qualification)
  * @interrupted: event whose delivery this exit cut off; class NONE if none
  * @inst: the instruction's bytes as the CPU fetched them
+ * @nr_written: how many pages the CPU has noted since the exit before, at most
+ *              lodge_caps.nr_written_max; a backend that cannot have any leaves it 0
+ * @written: guest physical addresses in them; valid until the next entry
  */
 struct lodge_exit {
 	u8 reason;
@@ -120,6 +123,8 @@ struct lodge_exit {
 	u64 hw_info;
 	struct lodge_event interrupted;
 	u8 inst[LODGE_MAX_INST_BYTES];
+	u16 nr_written;
+	const u64 *written;
 
 	union {
 		/* LODGE_EXIT_TDP_FAULT */

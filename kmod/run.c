@@ -219,6 +219,14 @@ static bool is_startable(struct lodge_vcpu *vcpu)
 	return vcpu->mp_state == KVM_MP_STATE_RUNNABLE;
 }
 
+static void follow_dirty_log(struct lodge_vcpu *vcpu)
+{
+	vcpu->intercept_policy &= ~LODGE_NOTE_WRITES;
+	if (dirty_log_needs_cpu(vcpu->vm))
+		vcpu->intercept_policy |= LODGE_NOTE_WRITES;
+	lodge_vendor->update_intercepts(vcpu);
+}
+
 /* Carry out pending requests. @vcpu may have become, or stopped being, runnable. */
 static void handle_requests(struct lodge_vcpu *vcpu)
 {
@@ -236,6 +244,8 @@ static void handle_requests(struct lodge_vcpu *vcpu)
 		event_collect_nmis(vcpu);
 	if (lodge_request_take(vcpu, LODGE_REQ_INIT_SIPI))
 		vcpu_take_init_sipi(vcpu);
+	if (lodge_request_take(vcpu, LODGE_REQ_DIRTY_LOG))
+		follow_dirty_log(vcpu);
 	/* Only here to end the guest's run or the sleep: the queue is always looked at. */
 	lodge_request_take(vcpu, LODGE_REQ_EVENT);
 }
@@ -251,6 +261,8 @@ static void note_exit(struct lodge_vcpu *vcpu)
 	/* No guest ran: CR8 is as it was, and what was injected still waits. */
 	if (exit->reason == LODGE_EXIT_ENTRY_FAILED)
 		return;
+	if (unlikely(exit->nr_written))
+		dirty_log_take_written(vcpu, exit->written, exit->nr_written);
 	if (!vcpu->lapic)
 		vcpu->cr8 = exit->cr8;
 	else if (unlikely(exit->cr8 != lapic_get_cr8(vcpu)))
@@ -361,8 +373,13 @@ static int interrupted(struct lodge_vcpu *vcpu)
 /* One round of a vCPU that may run. Return as exit handlers do. */
 static int run_once(struct lodge_vcpu *vcpu)
 {
-	if (READ_ONCE(vcpu->requests))
+	if (READ_ONCE(vcpu->requests)) {
+		if (dirty_ring_is_full(vcpu)) {
+			vcpu->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
+			return LODGE_RETURN_TO_USER;
+		}
 		handle_requests(vcpu);
+	}
 	if (unlikely(vcpu->events.triple_fault)) {
 		vcpu->events.triple_fault = false;
 		vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;

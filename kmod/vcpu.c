@@ -17,6 +17,7 @@
 #include "mmu/mmu.h"
 #include "msr.h"
 #include "regs.h"
+#include "request.h"
 #include "run.h"
 
 /* The pages that user space maps. They are separate: user space may keep one mapped. */
@@ -61,7 +62,7 @@ static int create_parts(struct lodge_vcpu *vcpu)
 		if (ret)
 			return ret;
 	}
-	return 0;
+	return dirty_ring_create(vcpu);
 }
 
 static void set_initial_state(struct lodge_vcpu *vcpu)
@@ -74,6 +75,8 @@ static void set_initial_state(struct lodge_vcpu *vcpu)
 		vcpu->apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE |
 				  (is_bsp ? MSR_IA32_APICBASE_BSP : 0);
 	vcpu_reset(vcpu, false);
+	if (lodge_caps.nr_written_max)
+		lodge_request_set(vcpu, LODGE_REQ_DIRTY_LOG);
 }
 
 /**
@@ -136,6 +139,7 @@ destroy_vcpu:
  */
 void vcpu_destroy(struct lodge_vcpu *vcpu)
 {
+	dirty_ring_destroy(vcpu);
 	lapic_destroy(vcpu);
 	msr_destroy(vcpu);
 	clock_vcpu_destroy(vcpu);

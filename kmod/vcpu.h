@@ -27,6 +27,7 @@ struct lodge_msrs;
 struct lodge_vcpu_clock;
 struct lodge_lapic;
 struct lodge_emulator;
+struct lodge_dirty_ring;
 
 /*
  * Run states, in vcpu->mode. The vCPU's own thread makes every transition but
@@ -50,6 +51,7 @@ enum lodge_vcpu_mode {
 #define LODGE_INTERCEPT_XSAVES		BIT(4)	/* XSAVES, where possible: #UD */
 #define LODGE_PASS_SPEC_CTRL		BIT(5)	/* guest has written SPEC_CTRL: no exits */
 #define LODGE_PASS_PRED_CMD		BIT(6)	/* guest may issue IBPB itself */
+#define LODGE_NOTE_WRITES		BIT(7)	/* CPU notes pages written, if it can */
 
 /*
  * Events that wait for the guest. event_queue.c says in which order they go in.
@@ -107,7 +109,9 @@ struct lodge_vcpu {
 		struct vmx_vcpu *vmx;	/* [v] */
 	};
 	u64 deadline;			/* [v] guest TSC at which run() ends; 0 for never */
-	u32 intercept_policy;		/* [v] LODGE_INTERCEPT_*, LODGE_PASS_* */
+	u32 intercept_policy;		/* [v] LODGE_INTERCEPT_*, LODGE_PASS_*, ... */
+
+	struct lodge_dirty_ring *dirty_ring;	/* [i] pointer; NULL if the VM has none */
 
 	/* Hardware the guest sees, floor 3. */
 	struct lodge_cpuid *cpuid;	/* [v] never NULL once created */

@@ -326,24 +326,27 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 static vm_fault_t vcpu_fault(struct vm_fault *vmf)
 {
 	struct lodge_vcpu *vcpu = vmf->vma->vm_file->private_data;
-	void *address;
+	struct page *page = NULL;
 
 	switch (vmf->pgoff) {
 	case 0:
-		address = vcpu->run;
+		page = virt_to_page(vcpu->run);
 		break;
 	case 1:
-		address = vcpu->pio_data;
+		page = virt_to_page(vcpu->pio_data);
 		break;
 	case KVM_COALESCED_MMIO_PAGE_OFFSET:
-		address = coalesced_page(vcpu->vm);
+		page = virt_to_page(coalesced_page(vcpu->vm));
 		break;
 	default:
-		return VM_FAULT_SIGBUS;
+		if (vmf->pgoff >= KVM_DIRTY_LOG_PAGE_OFFSET)
+			page = dirty_ring_page(vcpu, vmf->pgoff - KVM_DIRTY_LOG_PAGE_OFFSET);
 	}
+	if (!page)
+		return VM_FAULT_SIGBUS;
 	/* A mapping may outlive the vCPU: it has the page by its own reference. */
-	vmf->page = virt_to_page(address);
-	get_page(vmf->page);
+	get_page(page);
+	vmf->page = page;
 	return 0;
 }
 
@@ -353,6 +356,15 @@ static const struct vm_operations_struct vcpu_vm_ops = {
 
 static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	struct lodge_vcpu *vcpu = file->private_data;
+	unsigned long end = vma->vm_pgoff + vma_pages(vma);
+	unsigned long ring_pages = vcpu->vm->dirty_ring_bytes >> PAGE_SHIFT;
+	bool has_ring = end > KVM_DIRTY_LOG_PAGE_OFFSET &&
+			vma->vm_pgoff < KVM_DIRTY_LOG_PAGE_OFFSET + ring_pages;
+
+	/* What user space writes in the ring is for the kernel: a private copy is no use. */
+	if (has_ring && ((vma->vm_flags & VM_EXEC) || !(vma->vm_flags & VM_SHARED)))
+		return -EINVAL;
 	vma->vm_ops = &vcpu_vm_ops;
 	return 0;
 }

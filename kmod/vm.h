@@ -57,6 +57,8 @@ struct lodge_vm {
 	/* Memory, kmod/mmu. */
 	struct lodge_memslots __rcu *memslots;	/* [s] */
 	u64 dirty_log_mode;		/* KVM_DIRTY_LOG_*, under slots_lock */
+	u32 dirty_ring_bytes;		/* [m] not once there is a vCPU; 0 for bitmaps */
+	u32 nr_logged_slots;		/* written under slots_lock, read by vCPUs */
 	rwlock_t mmu_lock;
 	struct lodge_tdp *tdp;		/* [i] pointer; content [t] */
 	struct mmu_notifier mmu_notifier;

@@ -41,6 +41,11 @@ static long clear_dirty_log(struct ioctl_args *args)
 	return dirty_log_clear(args->vm, args->data);
 }
 
+static long reset_dirty_rings(struct ioctl_args *args)
+{
+	return dirty_ring_reset_all(args->vm);
+}
+
 static long enable_cap(struct ioctl_args *args)
 {
 	const struct kvm_enable_cap *cap = args->data;
@@ -50,6 +55,9 @@ static long enable_cap(struct ioctl_args *args)
 	switch (cap->cap) {
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		return dirty_log_set_mode(args->vm, cap->args[0]);
+	case KVM_CAP_DIRTY_LOG_RING:
+	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
+		return dirty_ring_enable(args->vm, cap->args[0]);
 	default:
 		return -EINVAL;
 	}
@@ -180,7 +188,8 @@ static const struct ioctl_entry vm_ioctls[IOCTL_TABLE_SIZE] = {
 		    set_user_memory_region),
 	IOCTL_ENTRY(KVM_GET_DIRTY_LOG, IOCTL_IN | IOCTL_SLOTS_LOCK, get_dirty_log),
 	IOCTL_ENTRY(KVM_CLEAR_DIRTY_LOG, IOCTL_IN | IOCTL_SLOTS_LOCK, clear_dirty_log),
-	IOCTL_ENTRY(KVM_ENABLE_CAP, IOCTL_IN | IOCTL_SLOTS_LOCK, enable_cap),
+	IOCTL_ENTRY(KVM_RESET_DIRTY_RINGS, IOCTL_SLOTS_LOCK, reset_dirty_rings),
+	IOCTL_ENTRY(KVM_ENABLE_CAP, IOCTL_IN | IOCTL_VM_LOCK | IOCTL_SLOTS_LOCK, enable_cap),
 	IOCTL_ENTRY(KVM_REGISTER_COALESCED_MMIO, IOCTL_IN | IOCTL_SLOTS_LOCK, register_coalesced),
 	IOCTL_ENTRY(KVM_UNREGISTER_COALESCED_MMIO, IOCTL_IN | IOCTL_SLOTS_LOCK,
 		    unregister_coalesced),

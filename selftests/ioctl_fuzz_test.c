@@ -18,6 +18,9 @@
 #define NR_VMS 2
 #define NR_VCPUS 2
 #define ARGUMENT_BYTES (64 << 10)
+#define RING_BYTES 16384ull
+/* Behind the guest's own memory. */
+#define SLOT_AREA_BYTES (50ull << 20)
 
 /* Where the structure of one ioctl ends is in its number; these have a tail. */
 #define TAIL 1
@@ -45,7 +48,8 @@ static const struct call vm_calls[] = {
 	{ KVM_SET_PIT2 }, { KVM_SET_GSI_ROUTING, TAIL }, { KVM_SIGNAL_MSI }, { KVM_SET_CLOCK },
 	{ KVM_GET_CLOCK }, { KVM_SET_BOOT_CPU_ID, NUMBER }, { KVM_CHECK_EXTENSION, NUMBER },
 	{ KVM_REGISTER_COALESCED_MMIO }, { KVM_UNREGISTER_COALESCED_MMIO }, { KVM_ENABLE_CAP },
-	{ KVM_IRQFD }, { KVM_IOEVENTFD }, { KVM_CREATE_DEVICE },
+	{ KVM_RESET_DIRTY_RINGS, NUMBER }, { KVM_RESET_DIRTY_RINGS, NUMBER }, { KVM_IRQFD },
+	{ KVM_IOEVENTFD }, { KVM_CREATE_DEVICE },
 };
 
 static const struct call vcpu_calls[] = {
@@ -65,6 +69,8 @@ static const struct call vcpu_calls[] = {
 
 static struct vm *vms[NR_VMS];
 static struct vcpu *vcpus[NR_VMS][NR_VCPUS];
+/* NULL where the VM has none. */
+static uint8_t *rings[NR_VMS][NR_VCPUS];
 static uint8_t *memory;
 static volatile bool is_over;
 static unsigned int nr_threads;
@@ -72,12 +78,15 @@ static unsigned int nr_threads;
 static void guest_busy(void)
 {
 	uint32_t regs[4];
+	uint64_t round;
 
-	for (;;) {
+	for (round = 0; ; round++) {
 		cpuid(0, 0, regs);
 		outb(0x510, 1);
 		*(volatile uint32_t *)GPA_MMIO = 1;
 		*(volatile uint64_t *)GPA_TEST += 1;
+		/* Where slots come and go. */
+		*(volatile uint64_t *)(VM_RAM_BYTES + round * 0x3000 % SLOT_AREA_BYTES) += 1;
 	}
 }
 
@@ -142,6 +151,19 @@ static int one_call(int fd, const struct call *calls, size_t nr, uint32_t *argum
 	return ioctl(fd, number, argument);
 }
 
+/* Entries that user space gives back, true or not. */
+static void spoil_ring(uint8_t *ring)
+{
+	struct kvm_dirty_gfn *entries = (void *)ring;
+	unsigned int i, first = fuzz_below(RING_BYTES / sizeof(*entries));
+
+	for (i = first; i < RING_BYTES / sizeof(*entries) && i < first + 64; i++) {
+		if (fuzz_one_in(8))
+			fuzz_fill(&entries[i], sizeof(entries[i]));
+		entries[i].flags = fuzz_one_in(8) ? fuzz_u64() : KVM_DIRTY_GFN_F_RESET;
+	}
+}
+
 static void on_signal(int number)
 {
 }
@@ -156,8 +178,11 @@ static void *fuzz_thread(void *data)
 	fuzz_begin_thread(__atomic_add_fetch(&nr_threads, 1, __ATOMIC_RELAXED));
 	while (!is_over) {
 		unsigned int vm = fuzz_below(NR_VMS);
-		struct vcpu *vcpu = vcpus[vm][fuzz_below(NR_VCPUS)];
+		unsigned int cpu = fuzz_below(NR_VCPUS);
+		struct vcpu *vcpu = vcpus[vm][cpu];
 
+		if (rings[vm][cpu] && fuzz_one_in(4))
+			spoil_ring(rings[vm][cpu]);
 		vcpu->run->immediate_exit = fuzz_one_in(4);
 		switch (fuzz_below(8)) {
 		case 0:
@@ -178,6 +203,35 @@ static void *fuzz_thread(void *data)
 	return NULL;
 }
 
+/* With in-kernel irqchip or without, with dirty rings or without. */
+static void create_vm(unsigned int n)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_DIRTY_LOG_RING, .args = { RING_BYTES } };
+	bool has_rings = fuzz_one_in(2);
+	unsigned int i;
+
+	vms[n] = fuzz_one_in(2) ? vm_create_with_irqchip() : vm_create();
+	if (has_rings)
+		has_rings = !__vm_ioctl(vms[n], KVM_ENABLE_CAP, &cap);
+	for (i = 0; i < NR_VCPUS; i++) {
+		vcpus[n][i] = vcpu_add(vms[n], i, guest_busy);
+		rings[n][i] = !has_rings ? NULL :
+			      mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+				   vcpus[n][i]->fd, KVM_DIRTY_LOG_PAGE_OFFSET * PAGE_BYTES);
+		TEST_ASSERT(rings[n][i] != MAP_FAILED, "mmap of a ring");
+	}
+}
+
+static void destroy_vm(unsigned int n)
+{
+	unsigned int i;
+
+	vm_destroy(vms[n]);
+	for (i = 0; i < NR_VCPUS; i++)
+		if (rings[n][i])
+			munmap(rings[n][i], RING_BYTES);
+}
+
 /* One set of VMs, until it is worn out; signals get the vCPUs out of the guest. */
 static void wear_out(void)
 {
@@ -186,11 +240,8 @@ static void wear_out(void)
 	unsigned int i, j, n;
 
 	memory = host_alloc(8 << 20);
-	for (i = 0; i < NR_VMS; i++) {
-		vms[i] = fuzz_one_in(2) ? vm_create_with_irqchip() : vm_create();
-		for (j = 0; j < NR_VCPUS; j++)
-			vcpus[i][j] = vcpu_add(vms[i], j, guest_busy);
-	}
+	for (i = 0; i < NR_VMS; i++)
+		create_vm(i);
 	is_over = false;
 	for (i = 0; i < ARRAY_SIZE(threads); i++)
 		TEST_ASSERT(!pthread_create(&threads[i], NULL, fuzz_thread, NULL), "pthread_create");
@@ -210,7 +261,7 @@ static void wear_out(void)
 		}
 	}
 	for (i = 0; i < NR_VMS; i++)
-		vm_destroy(vms[i]);
+		destroy_vm(i);
 }
 
 static void threads(void)

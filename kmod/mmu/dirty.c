@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Floor 2: the dirty log. Which pages of a slot were written since user space last
- * asked, be it by the guest or by the kernel on its behalf.
+ * asked, be it by the guest or by the kernel on its behalf. Here: when writes are
+ * watched for, and the bitmap; dirty_ring.c has what may stand in its place.
  *
- * With logging on, a leaf is writable only if the page's bit is set: faults set it
- * under the lock for read, in which they store the entry. Asking, or clearing where
- * user space chose to do that itself, takes the bits first, write-protects second,
- * under the lock for write, and flushes third:
+ * Where writes are trapped, a leaf is writable only if the page's bit is set: faults
+ * set it under the lock for read, in which they store the entry. Asking, or clearing
+ * where user space chose to do that itself, takes the bits first, write-protects
+ * second, under the lock for write, and flushes third:
  *
  *   a fault's bit and entry         | the bit            | the entry
  *   both before the bits are taken  | reported now       | write-protected
@@ -17,28 +18,116 @@
  * Writes that went through the old entry until the flush are in memory before
  * user space reads the page. guest_write() marks behind its write: seen from
  * here the same as a fault.
+ *
+ * A CPU that notes writes itself (page-modification logging) does so when it sets the
+ * dirty bit of a leaf. Then that bit takes the place of the right to write: it is set
+ * only if the page's bit is, or is about to be, as the CPU's notes are read at each exit
+ * from the guest. All vCPUs must note before the first such bit is cleared. Pages that are
+ * not logged are mapped dirty, so there is nothing to be noted of them.
  */
 #include <linux/mm.h>
 #include <linux/uaccess.h>
 
-#include "memslot.h"
+#include "../request.h"
+#include "dirty.h"
 #include "tdp.h"
 
-/**
- * mark_page_dirty() - note that a page was written
- * @vm: the VM
- * @gfn: its frame number; without a slot, or without a log there, nothing happens
- *
- * After the write. guest_write() and guest_cmpxchg() do it themselves.
- */
-void mark_page_dirty(struct lodge_vm *vm, gfn_t gfn)
+/* Where the CPU notes writes, have it begin or cease to. No vCPU runs as before behind this. */
+static void tell_vcpus(struct lodge_vm *vm)
 {
-	int idx = srcu_read_lock(&vm->srcu);
-	struct lodge_memslot *slot = memslot_find(vm, gfn);
+	/* A vCPU that is not published yet asks dirty_log_needs_cpu() later than this. */
+	smp_mb();
+	if (lodge_caps.nr_written_max)
+		lodge_request_all_and_wait(vm, LODGE_REQ_DIRTY_LOG);
+}
 
-	if (slot)
-		memslot_mark_dirty(slot, gfn);
+/**
+ * dirty_log_begin() - one logged slot more
+ * @vm: the VM, slots_lock held; the slot is not published yet
+ */
+void dirty_log_begin(struct lodge_vm *vm)
+{
+	lockdep_assert_held(&vm->slots_lock);
+
+	WRITE_ONCE(vm->nr_logged_slots, vm->nr_logged_slots + 1);
+	if (vm->nr_logged_slots == 1)
+		tell_vcpus(vm);
+}
+
+/**
+ * dirty_log_end() - one logged slot less
+ * @vm: the VM, slots_lock held; the slot is gone or logged no more, its leaves zapped
+ */
+void dirty_log_end(struct lodge_vm *vm)
+{
+	lockdep_assert_held(&vm->slots_lock);
+
+	WRITE_ONCE(vm->nr_logged_slots, vm->nr_logged_slots - 1);
+	if (!vm->nr_logged_slots)
+		tell_vcpus(vm);
+}
+
+/**
+ * dirty_log_needs_cpu() - tell whether the CPU is to note writes
+ * @vm: the VM
+ *
+ * Return: whether any slot is logged now. A vCPU asks when it finds LODGE_REQ_DIRTY_LOG,
+ * and before it first runs.
+ */
+bool dirty_log_needs_cpu(struct lodge_vm *vm)
+{
+	return READ_ONCE(vm->nr_logged_slots);
+}
+
+/**
+ * dirty_log_note() - note a write to a logged slot
+ * @vcpu: the calling thread's vCPU
+ * @slot: where, held by srcu
+ * @gfn: which page of it
+ */
+void dirty_log_note(struct lodge_vcpu *vcpu, struct lodge_memslot *slot, gfn_t gfn)
+{
+	if (vcpu->dirty_ring)
+		dirty_ring_push(vcpu, slot, gfn);
+	else if (slot->dirty_bitmap)
+		set_bit(gfn - slot->base_gfn, slot->dirty_bitmap);
+}
+
+/**
+ * dirty_log_take_written() - take over what the CPU has noted
+ * @vcpu: loaded vCPU, just exited
+ * @gpas: struct lodge_exit.written
+ * @nr: how many
+ *
+ * What has no slot any more, or one that is not logged, is nobody's business. May sleep.
+ */
+void dirty_log_take_written(struct lodge_vcpu *vcpu, const u64 *gpas, unsigned int nr)
+{
+	struct lodge_vm *vm = vcpu->vm;
+	int idx = srcu_read_lock(&vm->srcu);
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		gfn_t gfn = gpas[i] >> PAGE_SHIFT;
+		/* One that is leaving, too: its log may move along. */
+		struct lodge_memslot *slot = memslots_find(memslots_get(vm), gfn);
+
+		if (slot)
+			memslot_mark_dirty(vcpu, slot, gfn);
+	}
 	srcu_read_unlock(&vm->srcu, idx);
+}
+
+/* What the CPU has noted is read when the vCPU has left the guest: make that soon. */
+static void hasten_notes(struct lodge_vm *vm)
+{
+	struct lodge_vcpu *vcpu;
+	unsigned long index;
+
+	if (!lodge_caps.nr_written_max)
+		return;
+	lodge_for_each_vcpu(vm, index, vcpu)
+		lodge_vcpu_kick(vcpu);
 }
 
 /* As many bits again, of which dirty_log_get() and dirty_log_clear() make use. */
@@ -48,7 +137,7 @@ static unsigned long *slot_taken(struct lodge_memslot *slot)
 }
 
 /*
- * Take the bits of longs [@first, @first + @nr) and write-protect those pages. What was taken
+ * Take the bits of longs [@first, @first + @nr) and watch those pages anew. What was taken
  * is in slot_taken() then; with @is_masked only what was in there before is.
  */
 static void take_dirty_bits(struct lodge_vm *vm, struct lodge_memslot *slot,
@@ -72,12 +161,12 @@ static void take_dirty_bits(struct lodge_vm *vm, struct lodge_memslot *slot,
 		gfn_t gfn = slot->base_gfn + i * BITS_PER_LONG;
 
 		/*
-		 * Of the pages in between some are clean, and write-protected already; others
-		 * are not wanted now, and get a fault more.
+		 * Of the pages in between some are clean, and watched already; others are not
+		 * wanted now, and get noted once more.
 		 */
 		if (taken[i])
-			needs_flush |= tdp_write_protect_range(vm, gfn + __ffs(taken[i]),
-							       gfn + __fls(taken[i]) + 1, false);
+			needs_flush |= tdp_watch_writes(vm, gfn + __ffs(taken[i]),
+							gfn + __fls(taken[i]) + 1, false);
 		if (!need_resched() && !rwlock_needbreak(&vm->mmu_lock))
 			continue;
 		if (needs_flush)
@@ -90,11 +179,13 @@ static void take_dirty_bits(struct lodge_vm *vm, struct lodge_memslot *slot,
 	write_unlock(&vm->mmu_lock);
 }
 
-/* The slot of that number, if it is logged. 0, or -EINVAL, -ENOENT as documented below. */
+/* The slot of that number, if it has a bitmap. 0, or an error as documented below. */
 static int find_logged(struct lodge_vm *vm, u32 id, struct lodge_memslot **slot)
 {
 	lockdep_assert_held(&vm->slots_lock);
 
+	if (READ_ONCE(vm->dirty_ring_bytes))
+		return -ENXIO;
 	/* The upper half names the address space; there is one. */
 	if (id >= LODGE_NR_MEMSLOTS)
 		return -EINVAL;
@@ -111,8 +202,8 @@ static int find_logged(struct lodge_vm *vm, u32 id, struct lodge_memslot **slot)
  * The log is empty afterwards, even if copying it fails, unless user space clears it
  * itself (dirty_log_set_mode()).
  *
- * Return: 0; -EINVAL for a slot number out of range; -ENOENT if there is no such
- * slot or it is not logged; -EFAULT.
+ * Return: 0; -ENXIO if vCPUs have rings; -EINVAL for a slot number out of range; -ENOENT
+ * if there is no such slot or it is not logged; -EFAULT.
  */
 int dirty_log_get(struct lodge_vm *vm, struct kvm_dirty_log *log)
 {
@@ -125,6 +216,7 @@ int dirty_log_get(struct lodge_vm *vm, struct kvm_dirty_log *log)
 	if (ret)
 		return ret;
 
+	hasten_notes(vm);
 	nr_longs = BITS_TO_LONGS(slot->nr_pages);
 	if (vm->dirty_log_mode & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE) {
 		bits = slot->dirty_bitmap;
@@ -143,9 +235,9 @@ int dirty_log_get(struct lodge_vm *vm, struct kvm_dirty_log *log)
  *
  * What is written from now on is reported again.
  *
- * Return: 0; -EINVAL for a slot number out of range, pages that do not begin with a whole
- * long or end in the middle of one before the slot does, or pages outside; -ENOENT if
- * there is no such slot or it is not logged; -EFAULT.
+ * Return: 0; -ENXIO if vCPUs have rings; -EINVAL for a slot number out of range, pages that
+ * do not begin with a whole long or end in the middle of one before the slot does, or pages
+ * outside; -ENOENT if there is no such slot or it is not logged; -EFAULT.
  */
 int dirty_log_clear(struct lodge_vm *vm, struct kvm_clear_dirty_log *log)
 {
@@ -179,7 +271,7 @@ int dirty_log_clear(struct lodge_vm *vm, struct kvm_clear_dirty_log *log)
  * @vm: the VM, slots_lock held
  * @mode: KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE: reading the log leaves it, and the pages
  *        writable; user space clears it. With KVM_DIRTY_LOG_INITIALLY_SET a log begins with
- *        all pages dirty, so that nothing need be write-protected at once.
+ *        all pages dirty, so that nothing need be watched at once.
  *
  * Of the logs that there are already, the second leaves the content alone.
  *

@@ -18,6 +18,7 @@
 #include <linux/sched/signal.h>
 
 #include "../vcpu.h"
+#include "dirty.h"
 #include "memslot.h"
 #include "tdp.h"
 
@@ -38,6 +39,7 @@ struct host_page {
 /**
  * struct fault - one fault on its way
  * @vm: the VM
+ * @vcpu: whose
  * @slot: where it lies; held by srcu
  * @gfn: which page
  * @hva: where that is backed
@@ -47,6 +49,7 @@ struct host_page {
  */
 struct fault {
 	struct lodge_vm *vm;
+	struct lodge_vcpu *vcpu;
 	struct lodge_memslot *slot;
 	gfn_t gfn;
 	hva_t hva;
@@ -120,12 +123,12 @@ static int find_raw(struct fault *fault)
  * for a fatal signal; -EHWPOISON; -ENOMEM.
  *
  * A page that is only read is mapped writable where the host has it writable
- * already, to save the fault of the first write; never under the dirty log, which
- * wants that fault.
+ * already, to save the fault of the first write; not where the dirty log wants that
+ * fault.
  */
 static int find_page(struct fault *fault)
 {
-	bool wants_write = fault->is_write || (!fault->slot->dirty_bitmap &&
+	bool wants_write = fault->is_write || (!memslot_traps_writes(fault->slot) &&
 					       !memslot_is_readonly(fault->slot));
 	unsigned int flags = FOLL_HWPOISON | (fault->is_write ? FOLL_WRITE : 0);
 	struct host_page *host = &fault->host;
@@ -220,7 +223,7 @@ static int mapping_level(const struct fault *fault)
 	int level;
 
 	/* The dirty log counts small pages; raw frames come one by one. */
-	if (slot->dirty_bitmap || !fault->host.page)
+	if (memslot_is_logged(slot) || !fault->host.page)
 		return TDP_LEVEL_4K;
 
 	level = min_t(int, host_level(fault->vm->mm, fault->hva),
@@ -247,12 +250,13 @@ static int map_page(struct fault *fault, struct tdp_cache *cache)
 		.pfn = host->pfn,
 	};
 	bool can_write = host->is_writable && !memslot_is_readonly(fault->slot) &&
-			 (fault->is_write || !fault->slot->dirty_bitmap);
+			 (fault->is_write || !memslot_traps_writes(fault->slot));
 	int ret = -ESTALE;
 
 	if (can_write)
 		mapping.flags |= TDP_LEAF_WRITABLE;
-	if (fault->is_write)
+	/* The CPU notes a write when it sets the bit: never where nobody asks. */
+	if (fault->is_write || !memslot_is_logged(fault->slot))
 		mapping.flags |= TDP_LEAF_DIRTY;
 	if (host->is_device)
 		mapping.flags |= TDP_LEAF_DEVICE;
@@ -263,7 +267,8 @@ static int map_page(struct fault *fault, struct tdp_cache *cache)
 		ret = tdp_map(vm, cache, &mapping);
 	}
 	if (!ret && can_write) {
-		memslot_mark_dirty(fault->slot, fault->gfn);
+		if (fault->is_write)
+			memslot_mark_dirty(fault->vcpu, fault->slot, fault->gfn);
 		/*
 		 * Now, not when the mapping goes: if the host cleans the page or
 		 * takes it away, it zaps the mapping first.
@@ -343,6 +348,7 @@ int tdp_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u8 access)
 {
 	struct fault fault = {
 		.vm = vcpu->vm,
+		.vcpu = vcpu,
 		.gfn = gpa >> PAGE_SHIFT,
 		.is_write = access & LODGE_ACCESS_WRITE,
 	};

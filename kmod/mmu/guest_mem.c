@@ -9,6 +9,8 @@
 #include <linux/minmax.h>
 #include <linux/uaccess.h>
 
+#include "../vcpu.h"
+#include "dirty.h"
 #include "memslot.h"
 
 /* How much of @len at @gpa lies in @slot. */
@@ -25,14 +27,13 @@ static void __user *user_pointer(const struct lodge_memslot *slot, gpa_t gpa)
 	return (void __user *)(memslot_hva(slot, gpa >> PAGE_SHIFT) + offset_in_page(gpa));
 }
 
-static void mark_range_dirty(struct lodge_memslot *slot, gpa_t gpa, unsigned int len)
+static void mark_range_dirty(struct lodge_vcpu *vcpu, struct lodge_memslot *slot, gpa_t gpa,
+			     unsigned int len)
 {
 	gfn_t gfn;
 
-	if (!slot->dirty_bitmap)
-		return;
 	for (gfn = gpa >> PAGE_SHIFT; gfn <= (gpa + len - 1) >> PAGE_SHIFT; gfn++)
-		memslot_mark_dirty(slot, gfn);
+		memslot_mark_dirty(vcpu, slot, gfn);
 }
 
 #define READ_AS(type, data, from)					\
@@ -127,34 +128,42 @@ static struct lodge_memslot *find_writable(struct lodge_vm *vm, gpa_t gpa)
 	return slot && !memslot_is_readonly(slot) ? slot : NULL;
 }
 
+/* A write that could not be noted is not done. */
+static bool can_note_write(struct lodge_vcpu *vcpu, const struct lodge_memslot *slot)
+{
+	return !memslot_is_logged(slot) || dirty_ring_has_room(vcpu);
+}
+
 /**
  * guest_write() - write guest memory, and note it in the dirty log
- * @vm: the VM
+ * @vcpu: the calling thread's vCPU
  * @gpa: where; pages and slots may be crossed
  * @data: what
  * @len: how many bytes
  *
  * Naturally aligned 1, 2, 4 and 8 bytes are written in one piece.
  *
- * Return: 0; -EFAULT where there is no slot or a read-only one (so: MMIO), or
- * nothing writable is mapped in user space. On error a part may be written.
+ * Return: 0; -EFAULT where there is no slot or a read-only one (so: MMIO), nothing
+ * writable is mapped in user space, or the vCPU's dirty ring is full to the last entry.
+ * On error a part may be written.
  */
-int guest_write(struct lodge_vm *vm, gpa_t gpa, const void *data, unsigned int len)
+int guest_write(struct lodge_vcpu *vcpu, gpa_t gpa, const void *data, unsigned int len)
 {
+	struct lodge_vm *vm = vcpu->vm;
 	int ret = 0, idx = srcu_read_lock(&vm->srcu);
 
 	while (len && !ret) {
 		struct lodge_memslot *slot = find_writable(vm, gpa);
 		unsigned int part;
 
-		if (!slot) {
+		if (!slot || !can_note_write(vcpu, slot)) {
 			ret = -EFAULT;
 			break;
 		}
 		part = part_in_slot(slot, gpa, len);
 		ret = write_user(user_pointer(slot, gpa), data, part);
 		/* Even if it failed half way; and behind the write, see dirty.c. */
-		mark_range_dirty(slot, gpa, part);
+		mark_range_dirty(vcpu, slot, gpa, part);
 		gpa += part;
 		data += part;
 		len -= part;
@@ -212,7 +221,7 @@ static int cmpxchg_user(void __user *to, void *old, const void *new, unsigned in
 
 /**
  * guest_cmpxchg() - compare and exchange guest memory
- * @vm: the VM
+ * @vcpu: the calling thread's vCPU
  * @gpa: where, aligned to @len
  * @old: what should be there; receives what is there if that is something else
  * @new: what to put there instead
@@ -225,9 +234,10 @@ static int cmpxchg_user(void __user *to, void *old, const void *new, unsigned in
  * length or an unaligned address, which the caller must do in other ways; -EFAULT
  * as guest_write().
  */
-int guest_cmpxchg(struct lodge_vm *vm, gpa_t gpa, void *old, const void *new,
+int guest_cmpxchg(struct lodge_vcpu *vcpu, gpa_t gpa, void *old, const void *new,
 		  unsigned int len)
 {
+	struct lodge_vm *vm = vcpu->vm;
 	struct lodge_memslot *slot;
 	int ret = -EFAULT;
 	int idx;
@@ -237,10 +247,10 @@ int guest_cmpxchg(struct lodge_vm *vm, gpa_t gpa, void *old, const void *new,
 
 	idx = srcu_read_lock(&vm->srcu);
 	slot = find_writable(vm, gpa);
-	if (slot) {
+	if (slot && can_note_write(vcpu, slot)) {
 		ret = cmpxchg_user(user_pointer(slot, gpa), old, new, len);
 		if (!ret)
-			memslot_mark_dirty(slot, gpa >> PAGE_SHIFT);
+			memslot_mark_dirty(vcpu, slot, gpa >> PAGE_SHIFT);
 		else if (ret > 0)
 			ret = -EAGAIN;
 	}

@@ -283,7 +283,7 @@ static int set_used_bits(struct walk *walk)
 			new |= _PAGE_DIRTY;
 		if (new == old)
 			continue;
-		if (guest_cmpxchg(walk->vcpu->vm, walk->entry_gpa[level - 1], &old, &new,
+		if (guest_cmpxchg(walk->vcpu, walk->entry_gpa[level - 1], &old, &new,
 				  walk->entry_size) == -EAGAIN)
 			return -EAGAIN;
 	}

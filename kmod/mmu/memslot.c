@@ -7,7 +7,7 @@
  * Order of a change, and why it is safe:
  *
  *   create   publish
- *   flags    publish; then write-protect, or zap so that large leaves come back
+ *   flags    publish; then watch for writes, or zap so that large leaves come back
  *   remove   publish with the slot marked as leaving; zap; publish without it
  *   move     as remove; publish with the slot in its new place
  *
@@ -24,6 +24,7 @@
 #include <linux/uaccess.h>
 
 #include "../vendor.h"
+#include "dirty.h"
 #include "memslot.h"
 #include "tdp.h"
 
@@ -246,10 +247,10 @@ static void zap_slot(struct lodge_vm *vm, const struct lodge_memslot *slot)
 	write_unlock(&vm->mmu_lock);
 }
 
-static void write_protect_slot(struct lodge_vm *vm, const struct lodge_memslot *slot)
+static void watch_slot(struct lodge_vm *vm, const struct lodge_memslot *slot)
 {
 	write_lock(&vm->mmu_lock);
-	if (tdp_write_protect_range(vm, slot->base_gfn, slot->base_gfn + slot->nr_pages, true))
+	if (tdp_watch_writes(vm, slot->base_gfn, slot->base_gfn + slot->nr_pages, true))
 		tdp_flush(vm);
 	write_unlock(&vm->mmu_lock);
 }
@@ -277,12 +278,12 @@ static int change_flags(struct lodge_vm *vm, struct lodge_memslot *old,
 
 	/*
 	 * The only flag that may change is KVM_MEM_LOG_DIRTY_PAGES. Where all pages begin as
-	 * dirty, they are write-protected when user space clears them.
+	 * dirty, writes are watched for from when user space clears them.
 	 */
-	if (!new->dirty_bitmap)
+	if (!memslot_is_logged(new))
 		zap_slot(vm, new);
-	else if (!(vm->dirty_log_mode & KVM_DIRTY_LOG_INITIALLY_SET))
-		write_protect_slot(vm, new);
+	else if (!new->dirty_bitmap || !(vm->dirty_log_mode & KVM_DIRTY_LOG_INITIALLY_SET))
+		watch_slot(vm, new);
 	return 0;
 }
 
@@ -391,7 +392,7 @@ static struct lodge_memslot *memslot_alloc(const struct lodge_vm *vm,
 	slot->flags = region->flags;
 	slot->id = region->slot;
 
-	if (!(slot->flags & KVM_MEM_LOG_DIRTY_PAGES))
+	if (!memslot_is_logged(slot) || READ_ONCE(vm->dirty_ring_bytes))
 		return slot;
 	if (old && old->dirty_bitmap) {
 		slot->dirty_bitmap = old->dirty_bitmap;
@@ -427,7 +428,9 @@ static int install_slot(struct lodge_vm *vm, const struct kvm_userspace_memory_r
 	gfn_t base_gfn = region->guest_phys_addr >> PAGE_SHIFT;
 	u64 nr_pages = region->memory_size >> PAGE_SHIFT;
 	bool is_moved = old && old->base_gfn != base_gfn;
+	bool was_logged = old && memslot_is_logged(old);
 	struct lodge_memslot *new;
+	bool is_logged;
 	int ret;
 
 	if (old) {
@@ -445,6 +448,9 @@ static int install_slot(struct lodge_vm *vm, const struct kvm_userspace_memory_r
 	new = memslot_alloc(vm, region, old);
 	if (!new)
 		return -ENOMEM;
+	is_logged = memslot_is_logged(new);
+	if (is_logged && !was_logged)
+		dirty_log_begin(vm);
 	if (!old)
 		ret = create_slot(vm, new);
 	else if (is_moved)
@@ -452,6 +458,9 @@ static int install_slot(struct lodge_vm *vm, const struct kvm_userspace_memory_r
 	else
 		ret = change_flags(vm, old, new);
 
+	/* A log that is over, or that did not begin. */
+	if (ret ? is_logged && !was_logged : was_logged && !is_logged)
+		dirty_log_end(vm);
 	if (ret)
 		memslot_free_after(new, old);
 	else
@@ -490,7 +499,10 @@ int memslot_set_region(struct lodge_vm *vm, const struct kvm_userspace_memory_re
 	if (!old)
 		return -EINVAL;
 	ret = remove_slot(vm, old, NULL);
-	if (!ret)
-		memslot_free(old);
-	return ret;
+	if (ret)
+		return ret;
+	if (memslot_is_logged(old))
+		dirty_log_end(vm);
+	memslot_free(old);
+	return 0;
 }

@@ -24,9 +24,9 @@
  * @id: the number that user space gave
  * @is_leaving: about to be removed or moved: accesses through it are refused, but
  *              the notifier still finds it, until what it mapped is zapped
- * @dirty_bitmap: a bit per page, [a], NULL without KVM_MEM_LOG_DIRTY_PAGES. As many
- *                bits again behind it are dirty.c's own, under vm->slots_lock.
- *                Successors of a slot share it.
+ * @dirty_bitmap: a bit per page, [a]; NULL without KVM_MEM_LOG_DIRTY_PAGES, or if vCPUs
+ *                have dirty rings. As many bits again behind it are dirty.c's own, under
+ *                vm->slots_lock. Successors of a slot share it.
  *
  * Immutable once published but for the bits.
  */
@@ -91,13 +91,6 @@ static inline hva_t memslot_hva(const struct lodge_memslot *slot, gfn_t gfn)
 static inline bool memslot_is_readonly(const struct lodge_memslot *slot)
 {
 	return slot->flags & KVM_MEM_READONLY;
-}
-
-/* Note a write to @gfn, which lies in @slot. */
-static inline void memslot_mark_dirty(struct lodge_memslot *slot, gfn_t gfn)
-{
-	if (slot->dirty_bitmap)
-		set_bit(gfn - slot->base_gfn, slot->dirty_bitmap);
 }
 
 /* The slots as they are; vm->srcu or vm->slots_lock is held. */

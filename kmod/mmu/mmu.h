@@ -19,6 +19,7 @@ struct kvm_userspace_memory_region;
 struct lodge_memslot;
 struct lodge_vcpu;
 struct lodge_vm;
+struct page;
 
 /*
  * Life of a VM, in this order:
@@ -44,8 +45,8 @@ struct lodge_memslot *memslot_find(struct lodge_vm *vm, gfn_t gfn);
 
 /* guest_mem.c */
 int guest_read(struct lodge_vm *vm, gpa_t gpa, void *data, unsigned int len);
-int guest_write(struct lodge_vm *vm, gpa_t gpa, const void *data, unsigned int len);
-int guest_cmpxchg(struct lodge_vm *vm, gpa_t gpa, void *old, const void *new,
+int guest_write(struct lodge_vcpu *vcpu, gpa_t gpa, const void *data, unsigned int len);
+int guest_cmpxchg(struct lodge_vcpu *vcpu, gpa_t gpa, void *old, const void *new,
 		  unsigned int len);
 bool gpa_is_ram(struct lodge_vm *vm, gpa_t gpa, bool write);
 
@@ -81,9 +82,19 @@ int mmu_notifier_setup(struct lodge_vm *vm);
 void mmu_notifier_teardown(struct lodge_vm *vm);
 
 /* dirty.c */
-void mark_page_dirty(struct lodge_vm *vm, gfn_t gfn);
+void dirty_log_take_written(struct lodge_vcpu *vcpu, const u64 *gpas, unsigned int nr);
+bool dirty_log_needs_cpu(struct lodge_vm *vm);
 int dirty_log_get(struct lodge_vm *vm, struct kvm_dirty_log *log);
 int dirty_log_clear(struct lodge_vm *vm, struct kvm_clear_dirty_log *log);
 int dirty_log_set_mode(struct lodge_vm *vm, u64 mode);
+
+/* dirty_ring.c */
+unsigned int dirty_ring_max_bytes(void);
+int dirty_ring_enable(struct lodge_vm *vm, u64 bytes);
+int dirty_ring_create(struct lodge_vcpu *vcpu);
+void dirty_ring_destroy(struct lodge_vcpu *vcpu);
+bool dirty_ring_is_full(struct lodge_vcpu *vcpu);
+int dirty_ring_reset_all(struct lodge_vm *vm);
+struct page *dirty_ring_page(struct lodge_vcpu *vcpu, unsigned long index);
 
 #endif /* LODGE_MMU_H */

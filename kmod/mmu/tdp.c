@@ -11,6 +11,7 @@
  *   leaf -> same leaf, more rights   | read         | no: a stale TLB entry only faults
  *   leaf -> same leaf, not accessed  | write        | as the caller needs
  *   leaf -> same leaf, fewer rights  | write        | yes
+ *   leaf -> same leaf, not dirty     | write        | yes: a TLB entry would set no bit
  *   leaf or table -> nothing         | write        | yes
  *
  * So a fault that holds the lock for read sees tables that only grow. Two of them
@@ -34,6 +35,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "../caps.h"
 #include "../request.h"
 #include "../vendor.h"
 #include "../vm.h"
@@ -281,8 +283,15 @@ bool tdp_zap_range(struct lodge_vm *vm, gfn_t start, gfn_t end, bool can_yield)
 	return needs_flush;
 }
 
+/* What must go from a leaf so that the next write through it is seen. */
+static u64 write_watch_bits(const struct lodge_pte_format *format)
+{
+	/* The CPU notes a page when it sets the dirty bit; where it cannot, writes fault. */
+	return lodge_caps.nr_written_max ? format->dirty : format->writable;
+}
+
 /**
- * tdp_write_protect_range() - make the next write to each page of a range fault
+ * tdp_watch_writes() - see to it that the next write to each page of a range is known
  * @vm: the VM, mmu_lock held for write
  * @start: first frame number
  * @end: behind the last
@@ -293,9 +302,10 @@ bool tdp_zap_range(struct lodge_vm *vm, gfn_t start, gfn_t end, bool can_yield)
  *
  * Return: whether tdp_flush() must be called before the lock is dropped.
  */
-bool tdp_write_protect_range(struct lodge_vm *vm, gfn_t start, gfn_t end, bool can_yield)
+bool tdp_watch_writes(struct lodge_vm *vm, gfn_t start, gfn_t end, bool can_yield)
 {
 	const struct lodge_pte_format *format = vm->tdp->format;
+	u64 bits = write_watch_bits(format);
 	bool needs_flush = false;
 	struct tdp_iter iter;
 
@@ -306,13 +316,12 @@ bool tdp_write_protect_range(struct lodge_vm *vm, gfn_t start, gfn_t end, bool c
 		if (can_yield && yield_if_needed(vm, &iter, &needs_flush))
 			continue;
 		if (!tdp_pte_is_leaf(format, iter.old, iter.level)) {
-			/* nothing to protect */
+			/* nothing to watch */
 		} else if (iter.level > TDP_LEVEL_4K) {
 			zap_entry(vm, &iter);
 			needs_flush = true;
-		} else if (tdp_pte_is_writable(format, iter.old)) {
-			while (!entry_set(vm, iter.entry, &iter.old,
-					  iter.old & ~format->writable))
+		} else if (iter.old & bits) {
+			while (!entry_set(vm, iter.entry, &iter.old, iter.old & ~bits))
 				;
 			needs_flush = true;
 		}

@@ -55,8 +55,7 @@ void tdp_cache_drain(struct tdp_cache *cache);
 int tdp_map(struct lodge_vm *vm, struct tdp_cache *cache, const struct tdp_mapping *mapping);
 
 bool __must_check tdp_zap_range(struct lodge_vm *vm, gfn_t start, gfn_t end, bool can_yield);
-bool __must_check tdp_write_protect_range(struct lodge_vm *vm, gfn_t start, gfn_t end,
-					  bool can_yield);
+bool __must_check tdp_watch_writes(struct lodge_vm *vm, gfn_t start, gfn_t end, bool can_yield);
 bool tdp_age_range(struct lodge_vm *vm, gfn_t start, gfn_t end);
 bool tdp_is_young(struct lodge_vm *vm, gfn_t start, gfn_t end);
 void tdp_flush(struct lodge_vm *vm);

@@ -87,6 +87,8 @@ static const struct control controls[] = {
 	OPTIONAL(WORD_SECONDARY, SECONDARY_EXEC_XSAVES),
 	OPTIONAL(WORD_SECONDARY, SECONDARY_EXEC_WBINVD_EXITING),
 	OPTIONAL(WORD_SECONDARY, SECONDARY_EXEC_PAUSE_LOOP_EXITING),
+	/* Off until a slot is logged (vcpu.c). */
+	OPTIONAL(WORD_SECONDARY, SECONDARY_EXEC_ENABLE_PML),
 	/* Where it is not offered, ENCLS is not there at all, or SGX is not. */
 	OPTIONAL(WORD_SECONDARY, SECONDARY_EXEC_ENCLS_EXITING),
 
@@ -358,6 +360,9 @@ int vmx_caps_setup(struct lodge_caps *caps)
 	rdmsrl(MSR_IA32_VMX_CR4_FIXED0, own->cr4_fixed);
 
 	own->has_ept_ad = own->ept_vpid & VMX_EPT_AD_BIT;
+	/* The log is written when a dirty bit is set. */
+	if (!own->has_ept_ad)
+		own->secondary &= ~SECONDARY_EXEC_ENABLE_PML;
 	/* A tag without a way to drop what it marks would be no help. */
 	own->has_vpid = (own->secondary & SECONDARY_EXEC_ENABLE_VPID) &&
 			(own->ept_vpid & VMX_VPID_INVVPID_CAP) &&
@@ -381,6 +386,8 @@ int vmx_caps_setup(struct lodge_caps *caps)
 		.has_invpcid = (own->secondary & SECONDARY_EXEC_ENABLE_INVPCID) &&
 			       boot_cpu_has(X86_FEATURE_INVPCID),
 		.has_deadline = own->has_timer,
+		.nr_written_max = own->secondary & SECONDARY_EXEC_ENABLE_PML ?
+				  VMX_PML_ENTRIES : 0,
 		/* EPT's depth has nothing to do with the guest's. */
 		.has_la57 = boot_cpu_has(X86_FEATURE_LA57),
 		.hypercall_insn = { 0x0f, 0x01, 0xc1 },	/* VMCALL */

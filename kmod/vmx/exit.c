@@ -20,6 +20,7 @@ enum detail {
 	DETAIL_CR,
 	DETAIL_DR,
 	DETAIL_EPT,
+	DETAIL_PML,
 	DETAIL_EXCEPTION,
 	DETAIL_IO,
 	DETAIL_TASK,
@@ -75,6 +76,8 @@ static const struct exit_rule exit_rules[LAST_CODE + 1] = {
 	[EXIT_REASON_XSETBV]		= { LODGE_EXIT_XSETBV, DETAIL_INSN },
 	[EXIT_REASON_VMFUNC]		= { LODGE_EXIT_REFUSED, DETAIL_INSN },
 	[EXIT_REASON_ENCLS]		= { LODGE_EXIT_REFUSED, DETAIL_INSN },
+	/* What is in it is taken at every exit. */
+	[EXIT_REASON_PML_FULL]		= { LODGE_EXIT_NONE, DETAIL_PML },
 	[EXIT_REASON_UMWAIT]		= { LODGE_EXIT_REFUSED, DETAIL_INSN },
 	[EXIT_REASON_TPAUSE]		= { LODGE_EXIT_REFUSED, DETAIL_INSN },
 };
@@ -115,6 +118,14 @@ static u8 instruction_length(void)
 	return length <= LODGE_MAX_INST_BYTES ? length : 0;
 }
 
+/* IRET had ended the blocking of NMIs when memory stopped it; it will be executed again. */
+static void keep_nmi_blocking(const struct lodge_exit *exit, u32 vectoring)
+{
+	if (unlikely(exit->hw_info & VMX_EPT_UNBLOCKED_NMI) &&
+	    !(vectoring & VECTORING_INFO_VALID_MASK))
+		vmx_nmi_set_blocked();
+}
+
 static void fill_tdp_fault(struct lodge_exit *exit, u32 vectoring)
 {
 	u64 info = exit->hw_info;
@@ -126,9 +137,24 @@ static void fill_tdp_fault(struct lodge_exit *exit, u32 vectoring)
 		exit->tdp.access = LODGE_ACCESS_EXEC;
 	else
 		exit->tdp.access = LODGE_ACCESS_READ;
+	keep_nmi_blocking(exit, vectoring);
+}
 
-	if (unlikely(info & VMX_EPT_UNBLOCKED_NMI) && !(vectoring & VECTORING_INFO_VALID_MASK))
-		vmx_nmi_set_blocked();
+/*
+ * Pages are noted from the end of the log to its begin, and the index names the next free
+ * entry: the one behind it is the last that was written (Intel SDM volume 3,
+ * "Page-Modification Logging").
+ */
+static void take_written(struct vmx_vcpu *vmx, struct lodge_exit *exit)
+{
+	/* Of 16 bits: from the first entry on it wraps to the largest number. */
+	u16 first = vmcs_read(GUEST_PML_INDEX) + 1;
+
+	if (first >= VMX_PML_ENTRIES)
+		return;
+	exit->written = &vmx->pml[array_index_nospec(first, VMX_PML_ENTRIES)];
+	exit->nr_written = VMX_PML_ENTRIES - first;
+	vmcs_write(GUEST_PML_INDEX, VMX_PML_ENTRIES - 1);
 }
 
 static void fill_cr_access(struct lodge_exit *exit)
@@ -275,6 +301,9 @@ static void fill_detail(struct lodge_vcpu *vcpu, struct lodge_exit *exit, u8 det
 		fill_tdp_fault(exit, vectoring);
 		vcpu->vmx->touched_memory = true;
 		break;
+	case DETAIL_PML:
+		keep_nmi_blocking(exit, vectoring);
+		break;
 	case DETAIL_EXCEPTION:
 		fill_exception(vcpu, exit, vectoring);
 		break;
@@ -312,6 +341,7 @@ void vmx_exit_decode(struct lodge_vcpu *vcpu, struct lodge_exit *exit)
 	exit->cr8 = vmx_cr8(vmx);
 	exit->inst_len = 0;
 	exit->nr_inst = 0;
+	exit->nr_written = 0;
 	exit->interrupted.class = LODGE_EVENT_NONE;
 
 	if (unlikely(code & VMX_REASON_ENTRY_FAILED)) {
@@ -319,6 +349,8 @@ void vmx_exit_decode(struct lodge_vcpu *vcpu, struct lodge_exit *exit)
 		return;
 	}
 	vmx->vmcs.is_launched = true;
+	if (unlikely(vmx->notes_writes))
+		take_written(vmx, exit);
 
 	vectoring = vmcs_read(IDT_VECTORING_INFO_FIELD);
 	if (unlikely(vectoring & VECTORING_INFO_VALID_MASK))

@@ -125,6 +125,8 @@ static u32 secondary_controls(const struct lodge_vcpu *vcpu)
 		if (vcpu->intercept_policy & instruction_rules[i].policy)
 			secondary &= ~instruction_rules[i].control;
 	}
+	if (!(vcpu->intercept_policy & LODGE_NOTE_WRITES))
+		secondary &= ~SECONDARY_EXEC_ENABLE_PML;
 	return secondary;
 }
 
@@ -134,6 +136,7 @@ static u32 secondary_controls(const struct lodge_vcpu *vcpu)
  */
 void vmx_update_intercepts(struct lodge_vcpu *vcpu)
 {
+	u32 secondary = secondary_controls(vcpu);
 	u32 bitmap = 0;
 	unsigned int i;
 
@@ -144,7 +147,8 @@ void vmx_update_intercepts(struct lodge_vcpu *vcpu)
 			bitmap |= BIT(rule->vector);
 	}
 	vmcs_write(EXCEPTION_BITMAP, bitmap);
-	vmcs_write(SECONDARY_VM_EXEC_CONTROL, secondary_controls(vcpu));
+	vmcs_write(SECONDARY_VM_EXEC_CONTROL, secondary);
+	vcpu->vmx->notes_writes = secondary & SECONDARY_EXEC_ENABLE_PML;
 	vmcs_write(MSR_BITMAP, vmx_msr_bitmap_pa(vcpu->intercept_policy));
 	vcpu->vmx->enter.spec_ctrl_is_passed =
 		!!(vcpu->intercept_policy & LODGE_PASS_SPEC_CTRL);
@@ -172,6 +176,10 @@ static void write_controls(struct vmx_vcpu *vmx)
 	if (vmx->vapic) {
 		vmcs_write(VIRTUAL_APIC_PAGE_ADDR, virt_to_phys(vmx->vapic));
 		vmcs_write(TPR_THRESHOLD, 0);
+	}
+	if (vmx->pml) {
+		vmcs_write(PML_ADDRESS, virt_to_phys(vmx->pml));
+		vmcs_write(GUEST_PML_INDEX, VMX_PML_ENTRIES - 1);
 	}
 	if (secondary & SECONDARY_EXEC_PAUSE_LOOP_EXITING) {
 		vmcs_write(PLE_GAP, PAUSE_LOOP_GAP);
@@ -229,6 +237,11 @@ int vmx_vcpu_create(struct lodge_vcpu *vcpu)
 		if (!vmx->vapic)
 			return -ENOMEM;
 	}
+	if (vmx_caps.secondary & SECONDARY_EXEC_ENABLE_PML) {
+		vmx->pml = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+		if (!vmx->pml)
+			return -ENOMEM;
+	}
 	vmx_vpid_alloc(vmx);
 
 	/* The CPU alone knows how a VMCS is laid out: it must be current to be written. */
@@ -253,6 +266,7 @@ void vmx_vcpu_destroy(struct lodge_vcpu *vcpu)
 		return;
 	vmcs_destroy(&vmx->vmcs);
 	vmx_vpid_free(vmx);
+	free_page((unsigned long)vmx->pml);
 	free_page((unsigned long)vmx->vapic);
 	kfree(vmx);
 	vcpu->vmx = NULL;

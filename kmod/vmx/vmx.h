@@ -104,10 +104,12 @@ struct vmx_host_state {
  * @enter: for enter.S
  * @vmcs: its VMCS
  * @vapic: page with the TPR where the CPU virtualizes it, else NULL
+ * @pml: page that the CPU notes written pages in, where it does; else NULL
  * @host: what vcpu_put() brings back
  * @is_resident: @host is valid and the MSRs that VM entry does not switch are the
  *               guest's; from the first run() after vcpu_load() to vcpu_put()
  * @is_timed: the preemption timer is on
+ * @notes_writes: the CPU notes them now
  * @primary: primary processor-based controls as in the VMCS
  * @host_cr3: HOST_CR3 as in the VMCS, likewise below
  * @host_cr4: likewise
@@ -136,9 +138,11 @@ struct vmx_vcpu {
 	struct vmx_switch enter;
 	struct vmcs vmcs;
 	u8 *vapic;
+	u64 *pml;
 	struct vmx_host_state host;
 	bool is_resident;
 	bool is_timed;
+	bool notes_writes;
 	u32 primary;
 	u64 host_cr3;
 	u64 host_cr4;

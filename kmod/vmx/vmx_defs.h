@@ -67,7 +67,7 @@
 /* ... of an EPT violation. */
 #define VMX_EPT_WRITE			BIT(1)
 #define VMX_EPT_FETCH			BIT(2)
-#define VMX_EPT_UNBLOCKED_NMI		BIT(12)
+#define VMX_EPT_UNBLOCKED_NMI		BIT(12)	/* also when the page-modification log is full */
 
 /*
  * IA32_VMX_EPT_VPID_CAP, upper half; the kernel's VMX_VPID_* of the same meaning count
@@ -84,6 +84,9 @@
 /* Exit reasons without a name in the kernel. */
 #define VMX_REASON_GETSEC		11
 #define VMX_REASON_RSM			17
+
+/* Page-modification log: a page of addresses, filled from its end. */
+#define VMX_PML_ENTRIES			512
 
 /* Place of the TPR in the virtual-APIC page. */
 #define VMX_VAPIC_TPR			0x80

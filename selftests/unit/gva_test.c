@@ -37,7 +37,7 @@ int guest_read(struct lodge_vm *vm, gpa_t gpa, void *data, unsigned int len)
 	return 0;
 }
 
-int guest_cmpxchg(struct lodge_vm *vm, gpa_t gpa, void *old, const void *new,
+int guest_cmpxchg(struct lodge_vcpu *vcpu, gpa_t gpa, void *old, const void *new,
 		  unsigned int len)
 {
 	if (is_rom)
