@@ -56,6 +56,19 @@ u64 tdp_pte_upgrade(const struct lodge_pte_format *format, u64 pte, u32 flags)
 }
 
 /**
+ * tdp_pte_make_part() - one of the leaves that a large leaf falls into
+ * @format: the backend's
+ * @pte: a leaf
+ * @level: its level, above TDP_LEVEL_4K
+ * @index: which of the TDP_NR_ENTRIES parts
+ */
+u64 tdp_pte_make_part(const struct lodge_pte_format *format, u64 pte, int level, unsigned int index)
+{
+	pte += (index * tdp_level_pages(level - 1)) << PAGE_SHIFT;
+	return level - 1 == TDP_LEVEL_4K ? pte & ~format->large : pte;
+}
+
+/**
  * tdp_max_gfn() - the last frame number that tables of this depth translate
  * @format: the backend's
  */

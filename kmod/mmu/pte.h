@@ -86,6 +86,8 @@ u64 tdp_pte_make_table(const struct lodge_pte_format *format, hpa_t table);
 u64 tdp_pte_make_leaf(const struct lodge_pte_format *format, lodge_pfn_t pfn, int level,
 		      u32 flags);
 u64 tdp_pte_upgrade(const struct lodge_pte_format *format, u64 pte, u32 flags);
+u64 tdp_pte_make_part(const struct lodge_pte_format *format, u64 pte, int level,
+		      unsigned int index);
 gfn_t tdp_max_gfn(const struct lodge_pte_format *format);
 
 #endif /* LODGE_MMU_PTE_H */

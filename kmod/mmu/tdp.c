@@ -12,6 +12,7 @@
  *   leaf -> same leaf, not accessed  | write        | as the caller needs
  *   leaf -> same leaf, fewer rights  | write        | yes
  *   leaf -> same leaf, not dirty     | write        | yes: a TLB entry would set no bit
+ *   large leaf -> table of its parts | write        | yes
  *   leaf or table -> nothing         | write        | yes
  *
  * So a fault that holds the lock for read sees tables that only grow. Two of them
@@ -43,9 +44,9 @@
 #include "tdp_iter.h"
 
 /* Host's count of memory in page tables of this kind: "SecPageTables". */
-static u64 *table_alloc(void)
+static u64 *table_alloc(gfp_t gfp)
 {
-	u64 *table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	u64 *table = (u64 *)get_zeroed_page(gfp | __GFP_ACCOUNT);
 
 	if (table)
 		mod_lruvec_page_state(virt_to_page(table), NR_SECONDARY_PAGETABLE, 1);
@@ -68,7 +69,7 @@ static void table_free(u64 *table)
 int tdp_cache_fill(struct lodge_vm *vm, struct tdp_cache *cache)
 {
 	while (cache->nr_tables < vm->tdp->format->levels - 1) {
-		u64 *table = table_alloc();
+		u64 *table = table_alloc(GFP_KERNEL);
 
 		if (!table)
 			return -ENOMEM;
@@ -100,7 +101,7 @@ int tdp_create(struct lodge_vm *vm)
 	if (!tdp)
 		return -ENOMEM;
 	tdp->format = lodge_vendor->pte;
-	tdp->root = table_alloc();
+	tdp->root = table_alloc(GFP_KERNEL);
 	if (!tdp->root) {
 		kfree(tdp);
 		return -ENOMEM;
@@ -283,6 +284,29 @@ bool tdp_zap_range(struct lodge_vm *vm, gfn_t start, gfn_t end, bool can_yield)
 	return needs_flush;
 }
 
+/*
+ * Put a table with leaves of the next lower level in the place of a large leaf; all that was
+ * allowed is allowed still. Return false without memory, which is not waited for under the lock.
+ */
+static bool split_leaf(struct lodge_vm *vm, struct tdp_iter *iter)
+{
+	const struct lodge_pte_format *format = iter->format;
+	u64 *table = table_alloc(GFP_NOWAIT | __GFP_NOWARN);
+	u64 new;
+	int i;
+
+	if (!table)
+		return false;
+	new = tdp_pte_make_table(format, __pa(table));
+	do {
+		for (i = 0; i < TDP_NR_ENTRIES; i++)
+			table[i] = tdp_pte_make_part(format, iter->old, iter->level, i);
+		/* Only the CPU's accessed and dirty bits can get in between. */
+	} while (!entry_set(vm, iter->entry, &iter->old, new));
+	iter->old = new;
+	return true;
+}
+
 /* What must go from a leaf so that the next write through it is seen. */
 static u64 write_watch_bits(const struct lodge_pte_format *format)
 {
@@ -297,8 +321,8 @@ static u64 write_watch_bits(const struct lodge_pte_format *format)
  * @end: behind the last
  * @can_yield: may drop the lock on the way
  *
- * Large leaves are removed, writable or not: writes are to be seen page by page, and
- * the fault that follows puts small ones there.
+ * Large leaves are split, writable or not: writes are to be seen page by page. Without
+ * memory for that they are removed, and the fault that follows puts small ones there.
  *
  * Return: whether tdp_flush() must be called before the lock is dropped.
  */
@@ -318,7 +342,9 @@ bool tdp_watch_writes(struct lodge_vm *vm, gfn_t start, gfn_t end, bool can_yiel
 		if (!tdp_pte_is_leaf(format, iter.old, iter.level)) {
 			/* nothing to watch */
 		} else if (iter.level > TDP_LEVEL_4K) {
-			zap_entry(vm, &iter);
+			/* The walk goes on in the new table. */
+			if (!split_leaf(vm, &iter))
+				zap_entry(vm, &iter);
 			needs_flush = true;
 		} else if (iter.old & bits) {
 			while (!entry_set(vm, iter.entry, &iter.old, iter.old & ~bits))

@@ -91,6 +91,21 @@ static void test_upgrade(void)
 		    (pte | 0x62), "upgrade_dirty");
 }
 
+/* A large leaf's parts are what the leaves would be if they had been made one by one. */
+static void test_part(const char *name, const struct lodge_pte_format *format, int level)
+{
+	u32 flags = TDP_LEAF_WRITABLE | TDP_LEAF_DIRTY;
+	u64 first = 8 * tdp_level_pages(level), pages = tdp_level_pages(level - 1);
+	u64 large = tdp_pte_make_leaf(format, first, level, flags);
+	bool ok = true;
+	unsigned int i;
+
+	for (i = 0; i < TDP_NR_ENTRIES; i++)
+		ok &= tdp_pte_make_part(format, large, level, i) ==
+		      tdp_pte_make_leaf(format, first + i * pages, level - 1, flags);
+	ktap_result(ok, "parts_%s_%d", name, level);
+}
+
 static void test_geometry(void)
 {
 	ktap_result(tdp_level_pages(1) == 1 && tdp_level_pages(2) == 512 &&
@@ -112,6 +127,10 @@ int main(void)
 	test_table("npt", &npt);
 	test_table("ept", &ept);
 	test_upgrade();
+	test_part("npt", &npt, 2);
+	test_part("npt", &npt, 3);
+	test_part("ept", &ept, 2);
+	test_part("ept", &ept, 3);
 	test_geometry();
 	return ktap_end();
 }
