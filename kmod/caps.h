@@ -20,6 +20,8 @@
  * @has_la57: the second dimension can translate what a guest with five-level
  *            paging of its own needs
  * @has_deadline: run() ends by itself when the guest's TSC reaches vcpu->deadline
+ * @needs_small_exec: code that is run from a large leaf of the second dimension can be made
+ *                    to stop the machine, so large leaves must not be executable
  * @nr_written_max: the CPU notes each page that it writes first, up to so many in a run (see
  *                  exit.h), for vCPUs with LODGE_NOTE_WRITES; 0 if it cannot
  * @hypercall_insn: the vendor's hypercall opcode, three bytes
@@ -33,6 +35,7 @@ struct lodge_caps {
 	bool has_invpcid;
 	bool has_la57;
 	bool has_deadline;
+	bool needs_small_exec;
 	u16 nr_written_max;
 	u8 hypercall_insn[3];
 };

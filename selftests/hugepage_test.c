@@ -154,12 +154,48 @@ static void dirty_logging(void)
 	vm_destroy(vcpu->vm);
 }
 
+/* What is data at first is code then, and the other way round. */
+static void guest_execute(void)
+{
+	unsigned int round, page;
+
+	for (round = 0; round < 2; round++) {
+		for (page = 0; page < SLOT_BYTES / PAGE_BYTES; page += 100) {
+			volatile uint8_t *code = (uint8_t *)SLOT_GPA + page * PAGE_BYTES;
+			uint32_t value = 0;
+
+			/* MOV EAX, page; RET */
+			code[0] = 0xb8;
+			*(volatile uint32_t *)(code + 1) = page + round;
+			code[5] = 0xc3;
+			asm volatile("call *%1" : "=a"(value) : "r"(code) : "memory");
+			GUEST_ASSERT_EQ(value, page + round);
+			/* Its neighbour is data still. */
+			code[PAGE_BYTES] = round + 1;
+		}
+	}
+}
+
+static void executed(void)
+{
+	uint8_t *memory;
+	struct vcpu *vcpu = create(&memory, SLOT_GPA, 0, SLOT_BYTES);
+	unsigned int page;
+
+	vcpu_set_entry(vcpu, guest_execute);
+	vcpu_run_done(vcpu);
+	for (page = 0; page < SLOT_BYTES / PAGE_BYTES - 1; page += 100)
+		ASSERT_EQ(memory[(page + 1) * PAGE_BYTES], 2);
+	vm_destroy(vcpu->vm);
+}
+
 static const struct test_case cases[] = {
 	{ "contents", contents },
 	{ "misaligned", misaligned },
 	{ "slot_edges", slot_edges },
 	{ "split_by_host", split_by_host },
 	{ "dirty_logging", dirty_logging },
+	{ "executed", executed },
 };
 
 TEST_MAIN(cases)

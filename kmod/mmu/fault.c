@@ -45,6 +45,7 @@ struct host_page {
  * @hva: where that is backed
  * @seq: vm->invalidate_seq before the host's tables were looked at
  * @is_write: the access was a write
+ * @is_exec: it was a fetch
  * @host: what backs it
  */
 struct fault {
@@ -55,6 +56,7 @@ struct fault {
 	hva_t hva;
 	unsigned long seq;
 	bool is_write;
+	bool is_exec;
 	struct host_page host;
 };
 
@@ -223,7 +225,8 @@ static int mapping_level(const struct fault *fault)
 	int level;
 
 	/* The dirty log counts small pages; raw frames come one by one. */
-	if (memslot_is_logged(slot) || !fault->host.page)
+	if (memslot_is_logged(slot) || !fault->host.page ||
+	    (fault->is_exec && lodge_caps.needs_small_exec))
 		return TDP_LEVEL_4K;
 
 	level = min_t(int, host_level(fault->vm->mm, fault->hva),
@@ -264,6 +267,8 @@ static int map_page(struct fault *fault, struct tdp_cache *cache)
 	read_lock(&vm->mmu_lock);
 	if (!is_outdated(fault)) {
 		mapping.level = mapping_level(fault);
+		if (mapping.level > TDP_LEVEL_4K && lodge_caps.needs_small_exec)
+			mapping.flags |= TDP_LEAF_NOEXEC;
 		ret = tdp_map(vm, cache, &mapping);
 	}
 	if (!ret && can_write) {
@@ -351,6 +356,7 @@ int tdp_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u8 access)
 		.vcpu = vcpu,
 		.gfn = gpa >> PAGE_SHIFT,
 		.is_write = access & LODGE_ACCESS_WRITE,
+		.is_exec = access & LODGE_ACCESS_EXEC,
 	};
 	int idx = srcu_read_lock(&fault.vm->srcu);
 	int ret;

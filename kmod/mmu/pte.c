@@ -24,18 +24,22 @@ u64 tdp_pte_make_table(const struct lodge_pte_format *format, hpa_t table)
  * @level: 1 to @format->max_leaf_level
  * @flags: TDP_LEAF_*
  *
- * A leaf is always executable: what a guest may execute is its own tables' choice.
- * It is born accessed, because a fault on it is the reason for its birth.
+ * What a guest may execute is its own tables' choice, but for large leaves on some CPUs.
+ * A leaf is born accessed, because a fault on it is the reason for its birth.
  */
 u64 tdp_pte_make_leaf(const struct lodge_pte_format *format, lodge_pfn_t pfn, int level,
 		      u32 flags)
 {
 	u64 pte = (pfn << PAGE_SHIFT) & format->address;
 
-	pte |= format->leaf | format->exec;
+	pte |= format->leaf;
 	pte |= (flags & TDP_LEAF_DEVICE) ? format->memtype_uc : format->memtype_wb;
 	if (level > TDP_LEVEL_4K)
 		pte |= format->large;
+	if (level > TDP_LEVEL_4K && (flags & TDP_LEAF_NOEXEC))
+		pte |= format->noexec;
+	else
+		pte |= format->exec;
 	return tdp_pte_upgrade(format, pte, flags);
 }
 
@@ -65,7 +69,9 @@ u64 tdp_pte_upgrade(const struct lodge_pte_format *format, u64 pte, u32 flags)
 u64 tdp_pte_make_part(const struct lodge_pte_format *format, u64 pte, int level, unsigned int index)
 {
 	pte += (index * tdp_level_pages(level - 1)) << PAGE_SHIFT;
-	return level - 1 == TDP_LEVEL_4K ? pte & ~format->large : pte;
+	if (level - 1 > TDP_LEVEL_4K)
+		return pte;
+	return (pte & ~(format->large | format->noexec)) | format->exec;
 }
 
 /**

@@ -29,11 +29,13 @@ static_assert(TDP_NR_ENTRIES * sizeof(u64) == PAGE_SIZE);
  * @TDP_LEAF_WRITABLE: the guest may write
  * @TDP_LEAF_DIRTY: it is about to: spare the CPU setting the bit
  * @TDP_LEAF_DEVICE: no ordinary memory: uncached
+ * @TDP_LEAF_NOEXEC: the guest may not execute, if the leaf is large; small ones it always may
  */
 enum tdp_leaf_flag {
 	TDP_LEAF_WRITABLE = BIT(0),
 	TDP_LEAF_DIRTY	  = BIT(1),
 	TDP_LEAF_DEVICE	  = BIT(2),
+	TDP_LEAF_NOEXEC	  = BIT(3),
 };
 
 /* Pages of 4 KiB that an entry at @level stands for. */
@@ -68,6 +70,11 @@ static inline bool tdp_pte_is_table(const struct lodge_pte_format *format, u64 p
 static inline bool tdp_pte_is_writable(const struct lodge_pte_format *format, u64 pte)
 {
 	return pte & format->writable;
+}
+
+static inline bool tdp_pte_is_executable(const struct lodge_pte_format *format, u64 pte)
+{
+	return (pte & (format->exec | format->noexec)) == format->exec;
 }
 
 /* First frame of a leaf, or the frame of a table. */

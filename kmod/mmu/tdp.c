@@ -436,6 +436,8 @@ static int map_over_leaf(struct lodge_vm *vm, struct tdp_iter *iter,
 
 	if (pfn != mapping->pfn)
 		return -EEXIST;
+	if (!(mapping->flags & TDP_LEAF_NOEXEC) && !tdp_pte_is_executable(format, iter->old))
+		return -EEXIST;
 	if (!(mapping->flags & TDP_LEAF_WRITABLE) || tdp_pte_is_writable(format, iter->old))
 		return 0;
 	/* What is right for this page need not be right for all of a larger leaf. */

@@ -324,6 +324,16 @@ static void choose_timer(struct vmx_caps *own)
 	}
 }
 
+/*
+ * On some CPUs a guest that changes the size of a page that it executes can cause a machine
+ * check ("Machine Check Error on Page Size Change", CVE-2018-12207). With code in small leaves of
+ * the second dimension only, no TLB of instructions holds a large translation.
+ */
+static bool needs_small_exec(void)
+{
+	return boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off();
+}
+
 /**
  * vmx_caps_setup() - find out what the host's CPUs can do
  * @caps: the part for common code
@@ -386,6 +396,7 @@ int vmx_caps_setup(struct lodge_caps *caps)
 		.has_invpcid = (own->secondary & SECONDARY_EXEC_ENABLE_INVPCID) &&
 			       boot_cpu_has(X86_FEATURE_INVPCID),
 		.has_deadline = own->has_timer,
+		.needs_small_exec = needs_small_exec(),
 		.nr_written_max = own->secondary & SECONDARY_EXEC_ENABLE_PML ?
 				  VMX_PML_ENTRIES : 0,
 		/* EPT's depth has nothing to do with the guest's. */

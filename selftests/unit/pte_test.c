@@ -43,10 +43,13 @@ static const struct leaf_case {
 	{ "npt_dirty", &npt, 0x1234, 1, TDP_LEAF_WRITABLE | TDP_LEAF_DIRTY, 0x1234067 },
 	{ "npt_large", &npt, 0x1200, 2, TDP_LEAF_WRITABLE, 0x12000a7 },
 	{ "npt_device", &npt, 0xfee00, 1, TDP_LEAF_WRITABLE | TDP_LEAF_DEVICE, 0xfee0003f },
+	{ "npt_not_executable", &npt, 0x1200, 2, TDP_LEAF_NOEXEC, 0x80000000012000a5ull },
 	{ "npt_high", &npt, 0xffffffffffull, 1, 0, 0xffffffffff025ull },
 	{ "ept_read_only", &ept, 0x1234, 1, 0, 0x1234135 },
 	{ "ept_dirty", &ept, 0x1234, 1, TDP_LEAF_WRITABLE | TDP_LEAF_DIRTY, 0x1234337 },
 	{ "ept_huge", &ept, 0x40000, 3, TDP_LEAF_WRITABLE, 0x400001b7 },
+	{ "ept_not_executable", &ept, 0x1200, 2, TDP_LEAF_NOEXEC, 0x12001b1 },
+	{ "ept_small", &ept, 0x1234, 1, TDP_LEAF_NOEXEC, 0x1234135 },
 	{ "ept_device", &ept, 0xfee00, 1, TDP_LEAF_DEVICE, 0xfee00145 },
 	{ "ept_without_ad", &ept_no_ad, 1, 1, TDP_LEAF_WRITABLE | TDP_LEAF_DIRTY, 0x1037 },
 };
@@ -55,6 +58,7 @@ static void test_leaf(const struct leaf_case *test)
 {
 	u64 pte = tdp_pte_make_leaf(test->format, test->pfn, test->level, test->flags);
 	bool is_writable = test->flags & TDP_LEAF_WRITABLE;
+	bool is_executable = !(test->flags & TDP_LEAF_NOEXEC) || test->level == 1;
 
 	if (pte != test->pte)
 		ktap_note("made %llx, expected %llx", (unsigned long long)pte,
@@ -63,6 +67,7 @@ static void test_leaf(const struct leaf_case *test)
 		    tdp_pte_is_leaf(test->format, pte, test->level) &&
 		    !tdp_pte_is_table(test->format, pte, test->level) &&
 		    tdp_pte_is_writable(test->format, pte) == is_writable &&
+		    tdp_pte_is_executable(test->format, pte) == is_executable &&
 		    tdp_pte_pfn(test->format, pte) == test->pfn, "leaf_%s", test->name);
 }
 
