@@ -364,7 +364,7 @@ int tdp_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u8 access)
 	fault.slot = memslots_find(memslots_get(fault.vm), fault.gfn);
 	if (!fault.slot || (fault.is_write && memslot_is_readonly(fault.slot))) {
 		ret = LODGE_TDP_FAULT_MMIO;
-	} else if (fault.slot->is_leaving) {
+	} else if (READ_ONCE(fault.slot->is_leaving)) {
 		/* Not MMIO yet: a slot that moves may overlap its old place. */
 		ret = LODGE_TDP_FAULT_FIXED;
 	} else {

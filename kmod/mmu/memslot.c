@@ -8,13 +8,13 @@
  *
  *   create   publish
  *   flags    publish; then watch for writes, or zap so that large leaves come back
- *   remove   publish with the slot marked as leaving; zap; publish without it
- *   move     as remove; publish with the slot in its new place
+ *   remove   mark the slot as leaving; zap; publish without it
+ *   move     mark the slot as leaving; zap; publish with its heir in the new place
  *
- * Each publish waits for the readers of the table before, faults among them, from
- * finding the slot to storing the entry. So when a zap begins, no fault that knew
- * the slot in its old form can store another entry. A slot that is leaving stays
- * in the table until it maps nothing: if the host takes its memory away meanwhile,
+ * Each publish, and each mark, waits for the readers that may not have seen it, faults
+ * among them, from finding the slot to storing the entry. So when a zap begins, no fault
+ * that knew the slot in its old form can store another entry. A slot that is leaving
+ * stays in the table until it maps nothing: if the host takes its memory away meanwhile,
  * the notifier must still find it.
  */
 #include <linux/bitmap.h>
@@ -34,20 +34,49 @@
 /* Flags that a slot may have. */
 #define VALID_FLAGS	(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY)
 
-/* Index behind the last slot that begins at or before @gfn. */
-static unsigned int upper_bound(const struct lodge_memslots *slots, gfn_t gfn)
+typedef bool (*is_before_t)(const struct lodge_memslots *slots, unsigned int index, u64 key);
+
+/* How many entries of a sorted index come before @key. */
+static __always_inline unsigned int count_before(const struct lodge_memslots *slots,
+						 is_before_t is_before, u64 key)
 {
 	unsigned int low = 0, high = slots->nr;
 
 	while (low < high) {
 		unsigned int middle = low + (high - low) / 2;
 
-		if (slots->by_gfn[middle]->base_gfn <= gfn)
+		if (is_before(slots, middle, key))
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	return low;
+}
+
+static bool begins_before(const struct lodge_memslots *slots, unsigned int index, u64 gfn)
+{
+	return slots->by_gfn[index]->base_gfn < gfn;
+}
+
+static bool is_backed_before(const struct lodge_memslots *slots, unsigned int index, u64 hva)
+{
+	return slots->by_hva[index].slot->hva < hva;
+}
+
+static bool all_end_before(const struct lodge_memslots *slots, unsigned int index, u64 hva)
+{
+	return slots->by_hva[index].max_end <= hva;
+}
+
+static bool is_numbered_before(const struct lodge_memslots *slots, unsigned int index, u64 id)
+{
+	return slots->by_id[index]->id < id;
+}
+
+/* Index behind the last slot that begins at or before @gfn. */
+static unsigned int upper_bound(const struct lodge_memslots *slots, gfn_t gfn)
+{
+	return count_before(slots, begins_before, gfn + 1);
 }
 
 /**
@@ -81,17 +110,13 @@ struct lodge_memslot *memslots_find(struct lodge_memslots *slots, gfn_t gfn)
  * @slots: a table that stays published meanwhile
  * @id: any number
  *
- * Return: the slot or NULL. Linear: only changes of slots look here, and they copy
- * the table anyway.
+ * Return: the slot or NULL.
  */
 struct lodge_memslot *memslots_find_id(struct lodge_memslots *slots, u32 id)
 {
-	unsigned int i;
+	unsigned int i = count_before(slots, is_numbered_before, id);
 
-	for (i = 0; i < slots->nr; i++)
-		if (slots->by_gfn[i]->id == id)
-			return slots->by_gfn[i];
-	return NULL;
+	return i < slots->nr && slots->by_id[i]->id == id ? slots->by_id[i] : NULL;
 }
 
 /**
@@ -103,17 +128,7 @@ struct lodge_memslot *memslots_find_id(struct lodge_memslots *slots, u32 id)
  */
 unsigned int memslots_find_hva(struct lodge_memslots *slots, hva_t start)
 {
-	unsigned int low = 0, high = slots->nr;
-
-	while (low < high) {
-		unsigned int middle = low + (high - low) / 2;
-
-		if (slots->by_hva[middle].max_end <= start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return count_before(slots, all_end_before, start);
 }
 
 static struct lodge_memslots *memslots_alloc(unsigned int nr)
@@ -121,12 +136,93 @@ static struct lodge_memslots *memslots_alloc(unsigned int nr)
 	struct lodge_memslots *slots;
 	size_t head = struct_size(slots, by_gfn, nr);
 
-	slots = kvzalloc(head + nr * sizeof(*slots->by_hva), GFP_KERNEL_ACCOUNT);
+	slots = kvmalloc(head + nr * (sizeof(*slots->by_hva) + sizeof(*slots->by_id)),
+			 GFP_KERNEL_ACCOUNT);
 	if (!slots)
 		return NULL;
 	slots->nr = nr;
+	slots->last_hit = 0;
 	slots->by_hva = (void *)slots + head;
+	slots->by_id = (void *)(slots->by_hva + nr);
 	return slots;
+}
+
+/*
+ * Copy an array of @nr elements of @size bytes without the one at @out, and with room for
+ * another before the one at @in; @nr for neither. Return where the room is. There may be
+ * thousands of elements: in as few pieces as can be.
+ */
+static unsigned int copy_array(void *to, const void *from, size_t size, unsigned int nr,
+			       unsigned int out, unsigned int in)
+{
+	if (out < in) {
+		memcpy(to, from, out * size);
+		memcpy(to + out * size, from + (out + 1) * size, (in - out - 1) * size);
+		memcpy(to + in * size, from + in * size, (nr - in) * size);
+		return in - 1;
+	}
+	memcpy(to, from, in * size);
+	memcpy(to + (in + 1) * size, from + in * size, (out - in) * size);
+	if (out < nr)
+		memcpy(to + (out + 1) * size, from + (out + 1) * size, (nr - out - 1) * size);
+	return in;
+}
+
+static void copy_by_gfn(struct lodge_memslots *copy, const struct lodge_memslots *slots,
+			const struct lodge_memslot *old, struct lodge_memslot *new)
+{
+	unsigned int nr = slots->nr;
+	unsigned int out = old ? count_before(slots, begins_before, old->base_gfn) : nr;
+	unsigned int in = new ? count_before(slots, begins_before, new->base_gfn) : nr;
+	unsigned int room = copy_array(copy->by_gfn, slots->by_gfn, sizeof(*copy->by_gfn), nr,
+				       out, in);
+
+	if (new)
+		copy->by_gfn[room] = new;
+}
+
+static void copy_by_id(struct lodge_memslots *copy, const struct lodge_memslots *slots,
+		       const struct lodge_memslot *old, struct lodge_memslot *new)
+{
+	unsigned int nr = slots->nr;
+	unsigned int out = old ? count_before(slots, is_numbered_before, old->id) : nr;
+	unsigned int in = new ? count_before(slots, is_numbered_before, new->id) : nr;
+	unsigned int room = copy_array(copy->by_id, slots->by_id, sizeof(*copy->by_id), nr,
+				       out, in);
+
+	if (new)
+		copy->by_id[room] = new;
+}
+
+static void copy_by_hva(struct lodge_memslots *copy, const struct lodge_memslots *slots,
+			const struct lodge_memslot *old, struct lodge_memslot *new)
+{
+	unsigned int nr = slots->nr, out = nr, in = nr, room, last = 0, i;
+	hva_t max_end;
+
+	if (old) {
+		out = count_before(slots, is_backed_before, old->hva);
+		while (slots->by_hva[out].slot != old)
+			out++;
+		last = out;
+	}
+	if (new)
+		in = count_before(slots, is_backed_before, new->hva);
+	room = copy_array(copy->by_hva, slots->by_hva, sizeof(*copy->by_hva), nr, out, in);
+	if (new) {
+		copy->by_hva[room].slot = new;
+		last = max(last, room);
+	}
+
+	/* Behind both places, one end that is right already means that all are. */
+	i = min(in, out);
+	max_end = i ? copy->by_hva[i - 1].max_end : 0;
+	for (; i < copy->nr; i++) {
+		max_end = max(max_end, memslot_hva_end(copy->by_hva[i].slot));
+		if (i > last && copy->by_hva[i].max_end == max_end)
+			break;
+		copy->by_hva[i].max_end = max_end;
+	}
 }
 
 /**
@@ -142,37 +238,12 @@ struct lodge_memslots *memslots_replace(const struct lodge_memslots *slots,
 					struct lodge_memslot *new)
 {
 	struct lodge_memslots *copy = memslots_alloc(slots->nr - !!old + !!new);
-	struct lodge_memslot *gfn_new = new, *hva_new = new;
-	unsigned int i, nr_gfn = 0, nr_hva = 0;
-	hva_t max_end = 0;
 
 	if (!copy)
 		return NULL;
-
-	/* One merge into both orders; behind the last slot comes a new one at the end. */
-	for (i = 0; i <= slots->nr; i++) {
-		struct lodge_memslot *slot = i < slots->nr ? slots->by_gfn[i] : NULL;
-
-		if (gfn_new && (!slot || gfn_new->base_gfn < slot->base_gfn)) {
-			copy->by_gfn[nr_gfn++] = gfn_new;
-			gfn_new = NULL;
-		}
-		if (slot && slot != old)
-			copy->by_gfn[nr_gfn++] = slot;
-
-		slot = i < slots->nr ? slots->by_hva[i].slot : NULL;
-		if (hva_new && (!slot || hva_new->hva < slot->hva)) {
-			copy->by_hva[nr_hva++].slot = hva_new;
-			hva_new = NULL;
-		}
-		if (slot && slot != old)
-			copy->by_hva[nr_hva++].slot = slot;
-	}
-
-	for (i = 0; i < nr_hva; i++) {
-		max_end = max(max_end, memslot_hva_end(copy->by_hva[i].slot));
-		copy->by_hva[i].max_end = max_end;
-	}
+	copy_by_gfn(copy, slots, old, new);
+	copy_by_id(copy, slots, old, new);
+	copy_by_hva(copy, slots, old, new);
 	return copy;
 }
 
@@ -226,7 +297,7 @@ struct lodge_memslot *memslot_find(struct lodge_vm *vm, gfn_t gfn)
 {
 	struct lodge_memslot *slot = memslots_find(memslots_get(vm), gfn);
 
-	return slot && !slot->is_leaving ? slot : NULL;
+	return slot && !READ_ONCE(slot->is_leaving) ? slot : NULL;
 }
 
 /* Make @slots the table and free the one before; slots themselves live on. */
@@ -291,33 +362,15 @@ static int change_flags(struct lodge_vm *vm, struct lodge_memslot *old,
 static int remove_slot(struct lodge_vm *vm, struct lodge_memslot *old,
 		       struct lodge_memslot *new)
 {
-	struct lodge_memslots *interim, *final;
-	struct lodge_memslot *leaving;
-	int ret = -ENOMEM;
+	struct lodge_memslots *slots = memslots_replace(memslots_get(vm), old, new);
 
-	leaving = kmemdup(old, sizeof(*old), GFP_KERNEL_ACCOUNT);
-	if (!leaving)
+	if (!slots)
 		return -ENOMEM;
-	leaving->is_leaving = true;
-
-	interim = memslots_replace(memslots_get(vm), old, leaving);
-	if (!interim)
-		goto free_leaving;
-	final = memslots_replace(interim, leaving, new);
-	if (!final)
-		goto free_interim;
-
-	publish(vm, interim);
+	WRITE_ONCE(old->is_leaving, true);
+	synchronize_srcu_expedited(&vm->srcu);
 	zap_slot(vm, old);
-	publish(vm, final);
-	ret = 0;
-	goto free_leaving;
-
-free_interim:
-	kvfree(interim);
-free_leaving:
-	kfree(leaving);
-	return ret;
+	publish(vm, slots);
+	return 0;
 }
 
 /*

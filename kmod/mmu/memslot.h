@@ -28,7 +28,7 @@
  *                have dirty rings. As many bits again behind it are dirty.c's own, under
  *                vm->slots_lock. Successors of a slot share it.
  *
- * Immutable once published but for the bits.
+ * Immutable once published but for the bits and @is_leaving.
  */
 struct lodge_memslot {
 	gfn_t base_gfn;
@@ -56,6 +56,7 @@ struct memslot_by_hva {
  * @nr: how many
  * @last_hit: index that the last lookup ended at; only a hint
  * @by_hva: index by host address
+ * @by_id: index by number, in ascending order
  * @by_gfn: in ascending order of base_gfn; slots do not overlap here
  *
  * Immutable once published but for the hint. Replaced as a whole.
@@ -64,6 +65,7 @@ struct lodge_memslots {
 	unsigned int nr;
 	unsigned int last_hit;
 	struct memslot_by_hva *by_hva;
+	struct lodge_memslot **by_id;
 	struct lodge_memslot *by_gfn[];
 };
 

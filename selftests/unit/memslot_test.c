@@ -24,16 +24,15 @@ static void *test_alloc(size_t size)
 }
 
 #undef kzalloc
-#undef kvzalloc
+#undef kvmalloc
 #undef kvcalloc
-#undef kmemdup
 #define kzalloc(size, flags)		test_alloc(size)
-#define kvzalloc(size, flags)		test_alloc(size)
 #define kvcalloc(nr, size, flags)	test_alloc((nr) * (size))
-#define kmemdup(from, size, flags) ({			\
-	void *copy = test_alloc(size);			\
+/* Not zeroed. */
+#define kvmalloc(size, flags) ({			\
+	void *new = test_alloc(size);			\
 							\
-	copy ? memcpy(copy, from, size) : NULL;		\
+	new ? memset(new, 0x5a, size) : NULL;		\
 })
 
 #include "mmu/memslot.c"
@@ -277,15 +276,22 @@ static void test_no_memory(void)
 	ktap_result(ok, "without_memory_nothing_changes");
 }
 
-/* Compare both indices with a linear search, for random slots that come and go. */
+/* Compare the indices with a linear search, for random slots that come, move and go. */
 static bool lookups_agree(const struct lodge_memslot *model, int nr)
 {
 	struct lodge_memslots *slots = vm.memslots;
 	unsigned int i;
 	gfn_t gfn;
-	hva_t hva;
+	hva_t hva, max_end = 0;
 	int id;
 
+	for (id = 0; id < nr; id++) {
+		struct lodge_memslot *slot = memslots_find_id(slots, id);
+
+		if (slot ? slot->id != id || slot->base_gfn != model[id].base_gfn :
+		    model[id].nr_pages)
+			return false;
+	}
 	for (gfn = 0; gfn < 256; gfn++) {
 		struct lodge_memslot *slot = memslot_find(&vm, gfn);
 
@@ -296,6 +302,11 @@ static bool lookups_agree(const struct lodge_memslot *model, int nr)
 			return false;
 		if (slot && memslot_hva(slot, gfn) !=
 		    model[id].hva + (gfn - model[id].base_gfn) * K)
+			return false;
+	}
+	for (i = 0; i < slots->nr; i++) {
+		max_end = max(max_end, memslot_hva_end(slots->by_hva[i].slot));
+		if (slots->by_hva[i].max_end != max_end)
 			return false;
 	}
 	for (hva = USER; hva < USER + 64 * K; hva += K) {
@@ -327,7 +338,12 @@ static void test_lookups(void)
 		u64 gfn = rand() % 240, pages = 1 + rand() % 12;
 		hva_t hva = USER + rand() % 60 * K;
 
-		if (model[id].nr_pages) {
+		if (model[id].nr_pages && i % 2) {
+			ret = set(id, 0, gfn * K, model[id].nr_pages * K, model[id].hva);
+			if (!ret)
+				model[id].base_gfn = gfn;
+			ok &= !ret || ret == -EEXIST;
+		} else if (model[id].nr_pages) {
 			ret = set(id, 0, 0, 0, 0);
 			model[id].nr_pages = 0;
 			ok &= !ret;
@@ -351,12 +367,12 @@ static void test_limits(void)
 	int i, ret = 0;
 
 	begin();
-	for (i = 0; i < LODGE_NR_MEMSLOTS && !ret; i += 16)
-		ret = set(i, 0, (u64)i * 2 * K, K, USER);
-	ktap_result(!ret && vm.memslots->nr == LODGE_NR_MEMSLOTS / 16 + 1 &&
+	for (i = 0; i < LODGE_NR_MEMSLOTS && !ret; i++)
+		ret = set(i, 0, (u64)i * 2 * K, K, USER + i * K);
+	ktap_result(!ret && vm.memslots->nr == LODGE_NR_MEMSLOTS &&
 		    memslot_find(&vm, 2 * 16 * 999)->id == 16 * 999 &&
 		    !memslot_find(&vm, 2 * 16 * 999 + 1) && !memslot_find(&vm, ~0ull),
-		    "many_slots");
+		    "all_slots");
 	end();
 }
 
