@@ -35,7 +35,8 @@ struct lodge_vcpu;
  * @dirty: set by the CPU on a write; 0 if the CPU does not track it
  * @memtype_wb: type bits for ordinary memory: write-back; the guest's PAT has a say only
  *              where the CPU keeps differently cached views of a page in step
- * @memtype_uc: type bits for device memory: uncached, whatever the guest says
+ * @memtype_uc: type bits for device memory: uncached, or write-combined where the guest's PAT
+ *              says so
  * @address: bits that hold the address
  * @levels: depth of the tables, 4 or 5
  * @max_leaf_level: largest leaf: 1 = 4 KiB, 2 = 2 MiB, 3 = 1 GiB

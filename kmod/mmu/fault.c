@@ -17,6 +17,9 @@
 #include <linux/pgtable.h>
 #include <linux/sched/signal.h>
 
+#include <asm/e820/api.h>
+#include <asm/memtype.h>
+
 #include "../vcpu.h"
 #include "dirty.h"
 #include "memslot.h"
@@ -60,6 +63,22 @@ struct fault {
 	struct host_page host;
 };
 
+/*
+ * Whether a frame that has no page to be taken is a device's. RAM that the kernel leaves
+ * alone ("mem=", persistent memory) is cached as any other: it has no pages or reserved
+ * ones, and the firmware's map, or the type that it is mapped by, tells it from a device.
+ */
+static bool is_device_frame(lodge_pfn_t pfn)
+{
+	u64 address = pfn << PAGE_SHIFT;
+
+	if (!pfn_valid(pfn))
+		return !e820__mapped_raw_any(address, address + PAGE_SIZE - 1, E820_TYPE_RAM);
+	if (!PageReserved(pfn_to_page(pfn)))
+		return false;
+	return !pat_enabled() || pat_pfn_immune_to_uc_mtrr(pfn);
+}
+
 /* Memory that has frames but no pages that may be taken: device memory, mostly. */
 static int find_raw_locked(struct fault *fault, struct vm_area_struct *vma)
 {
@@ -95,7 +114,7 @@ static int find_raw_locked(struct fault *fault, struct vm_area_struct *vma)
 
 	if (fault->is_write && !host->is_writable)
 		return -EFAULT;
-	host->is_device = !pfn_valid(host->pfn) || PageReserved(pfn_to_page(host->pfn));
+	host->is_device = is_device_frame(host->pfn);
 	return 0;
 }
 

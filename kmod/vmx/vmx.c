@@ -30,9 +30,9 @@ DEFINE_PER_CPU(struct vmx_cpu, vmx_cpu);
 static struct lodge_pte_format ept_format __ro_after_init;
 
 /*
- * Intel SDM volume 3, "The Extended Page Table Mechanism". "Ignore PAT" everywhere: the
- * host has the same pages cached, and a CPU need not keep cached and uncached views of one page
- * in step. No guest has a device that could tell the difference.
+ * Intel SDM volume 3, "The Extended Page Table Mechanism". "Ignore PAT" for RAM: the host has
+ * the same pages cached, and a CPU need not keep cached and uncached views of one page in step.
+ * Not for a device's memory, which nobody has cached: a guest may combine its writes to it.
  */
 static void set_ept_format(void)
 {
@@ -48,7 +48,7 @@ static void set_ept_format(void)
 		.accessed	= vmx_caps.has_ept_ad ? VMX_EPT_ACCESS_BIT : 0,
 		.dirty		= vmx_caps.has_ept_ad ? VMX_EPT_DIRTY_BIT : 0,
 		.memtype_wb	= EPT_TYPE_WB | VMX_EPT_IPAT_BIT,
-		.memtype_uc	= EPT_TYPE_UC | VMX_EPT_IPAT_BIT,
+		.memtype_uc	= EPT_TYPE_UC,
 		.address	= EPT_ADDRESS_MASK,
 		.levels		= 4,
 		.max_leaf_level	= 1,
