@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Floor 5: the floor's only header: making and unmaking VMs and vCPUs. Prototypes
- * grouped by the file that defines them; contracts stand at the definitions.
+ * Floor 5: the floor's only header: making and unmaking VMs and vCPUs, and what ties them
+ * to eventfds. Prototypes grouped by the file that defines them; contracts stand at the
+ * definitions.
  */
 #ifndef LODGE_LIFECYCLE_H
 #define LODGE_LIFECYCLE_H
@@ -11,6 +12,10 @@
 
 /* Pages that user space maps at a vCPU's fd: struct kvm_run, data of port I/O, the VM's ring. */
 #define LODGE_VCPU_MMAP_PAGES	3
+
+/* ioeventfd.c */
+int ioeventfd_set(struct lodge_vm *vm, const struct kvm_ioeventfd *request);
+void ioeventfd_destroy(struct lodge_vm *vm);
 
 /* vcpu.c */
 struct lodge_vcpu *vcpu_create(struct lodge_vm *vm, u32 id);

@@ -39,6 +39,7 @@ struct lodge_vm *vm_create(void)
 	mutex_init(&vm->irq_lock);
 	rwlock_init(&vm->mmu_lock);
 	xa_init(&vm->vcpus);
+	INIT_LIST_HEAD(&vm->ioeventfds);
 
 	ret = init_srcu_struct(&vm->srcu);
 	if (ret)
@@ -97,6 +98,7 @@ static void vm_destroy(struct lodge_vm *vm)
 	mmu_notifier_teardown(vm);
 	destroy_vcpus(vm);
 	iobus_destroy(vm);
+	ioeventfd_destroy(vm);
 	coalesced_destroy(vm);
 	tdp_destroy(vm);
 	memslots_destroy(vm);

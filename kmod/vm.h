@@ -71,6 +71,7 @@ struct lodge_vm {
 	struct iobus *pio_bus;		/* [s] */
 	struct iobus *mmio_bus;		/* [s] */
 	struct lodge_coalesced *coalesced;	/* [i] pointer */
+	struct list_head ioeventfds;	/* under slots_lock */
 	struct lodge_irqchip *irqchip;	/* [m] set once; NULL without in-kernel irqchip */
 	struct lodge_irq_routing *routing;	/* written under irq_lock, read under srcu */
 	struct lodge_vm_clock *clock;	/* [i] pointer */
