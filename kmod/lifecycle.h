@@ -13,6 +13,11 @@
 /* Pages that user space maps at a vCPU's fd: struct kvm_run, data of port I/O, the VM's ring. */
 #define LODGE_VCPU_MMAP_PAGES	3
 
+/* irqfd.c */
+void irqfd_create(struct lodge_vm *vm);
+void irqfd_destroy(struct lodge_vm *vm);
+int irqfd_set(struct lodge_vm *vm, const struct kvm_irqfd *request);
+
 /* ioeventfd.c */
 int ioeventfd_set(struct lodge_vm *vm, const struct kvm_ioeventfd *request);
 void ioeventfd_destroy(struct lodge_vm *vm);

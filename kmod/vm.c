@@ -40,6 +40,7 @@ struct lodge_vm *vm_create(void)
 	rwlock_init(&vm->mmu_lock);
 	xa_init(&vm->vcpus);
 	INIT_LIST_HEAD(&vm->ioeventfds);
+	irqfd_create(vm);
 
 	ret = init_srcu_struct(&vm->srcu);
 	if (ret)
@@ -89,11 +90,13 @@ static void destroy_vcpus(struct lodge_vm *vm)
 }
 
 /*
- * Nobody else is left: no fd, so no ioctl and no vCPU thread. Timers of the irqchip
- * and the process's memory management are what can still call in; they end first.
+ * Nobody else is left: no fd, so no ioctl and no vCPU thread. Whoever signals an eventfd,
+ * timers of the irqchip and the process's memory management are what can still call in;
+ * they end first.
  */
 static void vm_destroy(struct lodge_vm *vm)
 {
+	irqfd_destroy(vm);
 	irqchip_destroy(vm);
 	mmu_notifier_teardown(vm);
 	destroy_vcpus(vm);

@@ -25,6 +25,7 @@
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "types.h"
@@ -47,7 +48,7 @@ struct lodge_vm {
 
 	struct mutex lock;		/* creation of vCPUs and irqchip, VM-wide settings */
 	struct mutex slots_lock;	/* changes of slots and of I/O buses */
-	struct mutex irq_lock;		/* changes of routing */
+	struct mutex irq_lock;		/* changes of routing and of irqfds */
 	struct srcu_struct srcu;
 
 	struct xarray vcpus;		/* [m] index -> vCPU; entries never go before the VM */
@@ -72,6 +73,9 @@ struct lodge_vm {
 	struct iobus *mmio_bus;		/* [s] */
 	struct lodge_coalesced *coalesced;	/* [i] pointer */
 	struct list_head ioeventfds;	/* under slots_lock */
+	struct list_head irqfds;	/* under irq_lock */
+	struct list_head resamplers;	/* under irq_lock */
+	struct work_struct irqfd_reaper;
 	struct lodge_irqchip *irqchip;	/* [m] set once; NULL without in-kernel irqchip */
 	struct lodge_irq_routing *routing;	/* written under irq_lock, read under srcu */
 	struct lodge_vm_clock *clock;	/* [i] pointer */

@@ -73,6 +73,11 @@ static long unregister_coalesced(struct ioctl_args *args)
 	return coalesced_unregister(args->vm, args->data);
 }
 
+static long irqfd(struct ioctl_args *args)
+{
+	return irqfd_set(args->vm, args->data);
+}
+
 static long ioeventfd(struct ioctl_args *args)
 {
 	return ioeventfd_set(args->vm, args->data);
@@ -198,6 +203,7 @@ static const struct ioctl_entry vm_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_REGISTER_COALESCED_MMIO, IOCTL_IN | IOCTL_SLOTS_LOCK, register_coalesced),
 	IOCTL_ENTRY(KVM_UNREGISTER_COALESCED_MMIO, IOCTL_IN | IOCTL_SLOTS_LOCK,
 		    unregister_coalesced),
+	IOCTL_ENTRY(KVM_IRQFD, IOCTL_IN, irqfd),
 	IOCTL_ENTRY(KVM_IOEVENTFD, IOCTL_IN | IOCTL_SLOTS_LOCK, ioeventfd),
 	IOCTL_ENTRY(KVM_SET_TSS_ADDR, 0, set_tss_addr),
 	IOCTL_ENTRY(KVM_SET_IDENTITY_MAP_ADDR, IOCTL_IN | IOCTL_VM_LOCK, set_identity_map_addr),

@@ -7,6 +7,7 @@
 #include <asm/apicdef.h>
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
+#include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/srcu.h>
 
@@ -44,6 +45,40 @@ static int register_devices(struct lodge_vm *vm, struct lodge_irqchip *irqchip)
 	return ret;
 }
 
+/* Pins of which an end is told to somebody: the PIT, and those who watch. */
+static void note_pins(struct lodge_irqchip *irqchip, const struct lodge_irq_routing *routing)
+{
+	u64 pins = routing_pins_of(routing, IRQCHIP_PIT_GSI);
+	struct irqchip_watcher *watcher;
+
+	WRITE_ONCE(irqchip->pit_pins, pins);
+	list_for_each_entry(watcher, &irqchip->watchers, list)
+		pins |= routing_pins_of(routing, watcher->gsi);
+	ioapic_watch(&irqchip->ioapic, pins >> IRQCHIP_IOAPIC_PIN0);
+}
+
+/* Another table is about to be published. */
+void irqchip_routing_changed(struct lodge_vm *vm, const struct lodge_irq_routing *routing)
+{
+	lockdep_assert_held(&vm->irq_lock);
+	note_pins(vm->irqchip, routing);
+}
+
+void irqchip_watch(struct lodge_vm *vm, struct irqchip_watcher *watcher)
+{
+	lockdep_assert_held(&vm->irq_lock);
+	list_add_rcu(&watcher->list, &vm->irqchip->watchers);
+	note_pins(vm->irqchip, vm->routing);
+}
+
+void irqchip_unwatch(struct lodge_vm *vm, struct irqchip_watcher *watcher)
+{
+	lockdep_assert_held(&vm->irq_lock);
+	list_del_rcu(&watcher->list);
+	note_pins(vm->irqchip, vm->routing);
+	synchronize_srcu_expedited(&vm->srcu);
+}
+
 int irqchip_create(struct lodge_vm *vm)
 {
 	struct lodge_irqchip *irqchip;
@@ -63,8 +98,8 @@ int irqchip_create(struct lodge_vm *vm)
 	ret = routing_create_default(vm);
 	if (ret)
 		goto free_irqchip;
-	irqchip->pit_pins = routing_pins_of(vm->routing, IRQCHIP_PIT_GSI);
-	ioapic_watch(&irqchip->ioapic, irqchip->pit_pins >> IRQCHIP_IOAPIC_PIN0);
+	INIT_LIST_HEAD(&irqchip->watchers);
+	note_pins(irqchip, vm->routing);
 	ret = register_devices(vm, irqchip);
 	if (ret)
 		goto destroy_routing;
@@ -217,12 +252,29 @@ static struct pit_device *pit_behind(struct lodge_vm *vm, u32 first_pin, u32 mas
 	return smp_load_acquire(&irqchip->pit);
 }
 
+static void tell_watchers(struct lodge_vm *vm, u64 pins)
+{
+	const struct lodge_irq_routing *routing;
+	struct irqchip_watcher *watcher;
+	int srcu = srcu_read_lock(&vm->srcu);
+
+	routing = READ_ONCE(vm->routing);
+	list_for_each_entry_srcu(watcher, &vm->irqchip->watchers, list,
+				 srcu_read_lock_held(&vm->srcu)) {
+		if (routing_pins_of(routing, watcher->gsi) & pins)
+			watcher->ended(watcher);
+	}
+	srcu_read_unlock(&vm->srcu, srcu);
+}
+
 void irqchip_pins_ended(struct lodge_vm *vm, u32 first_pin, u32 mask)
 {
 	struct pit_device *pit = pit_behind(vm, first_pin, mask);
 
 	if (pit)
 		pit_tick_ended(pit);
+	if (!list_empty(&vm->irqchip->watchers))
+		tell_watchers(vm, (u64)mask << first_pin);
 }
 
 void irqchip_pins_unmasked(struct lodge_vm *vm, u32 first_pin, u32 mask)

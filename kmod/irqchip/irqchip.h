@@ -14,6 +14,7 @@
 #define LODGE_IRQCHIP_IRQCHIP_H
 
 #include <linux/kvm.h>
+#include <linux/list.h>
 
 #include "../types.h"
 
@@ -128,6 +129,32 @@ int irqchip_next_vector(struct lodge_vcpu *vcpu);
  * Return: vector, or -1 if there is none any more.
  */
 int irqchip_accept(struct lodge_vcpu *vcpu);
+
+/**
+ * struct irqchip_watcher - somebody who wants to know when the guest has ended an interrupt
+ * @list: irqchip.c's
+ * @gsi: which
+ * @ended: called then, in any context, with vm->srcu held
+ */
+struct irqchip_watcher {
+	struct list_head list;
+	u32 gsi;
+	void (*ended)(struct irqchip_watcher *watcher);
+};
+
+/**
+ * irqchip_watch() - begin to call a watcher
+ * @vm: VM with irqchip, vm->irq_lock held
+ * @watcher: gsi and ended filled in
+ */
+void irqchip_watch(struct lodge_vm *vm, struct irqchip_watcher *watcher);
+
+/**
+ * irqchip_unwatch() - stop calling a watcher
+ * @vm: VM with irqchip, vm->irq_lock held
+ * @watcher: from irqchip_watch(); no call is under way when this returns
+ */
+void irqchip_unwatch(struct lodge_vm *vm, struct irqchip_watcher *watcher);
 
 /* routing.c: GSI -> pin or message. */
 

@@ -10,6 +10,7 @@
 #include "ioapic.h"
 #include "pic.h"
 
+struct lodge_irq_routing;
 struct pit_device;
 
 /* One numbering for the pins of all chips, for masks of them. */
@@ -27,6 +28,7 @@ struct pit_device;
  * @pit: NULL until pit_create() has finished; [m], read anywhere with acquire
  * @pit_pins: pins of any chip to which IRQCHIP_PIT_GSI is routed; vm->irq_lock, read
  *            anywhere
+ * @watchers: struct irqchip_watcher; vm->irq_lock, read under srcu
  */
 struct lodge_irqchip {
 	struct apic_bus bus;
@@ -34,6 +36,7 @@ struct lodge_irqchip {
 	struct ioapic ioapic;
 	struct pit_device *pit;
 	u64 pit_pins;
+	struct list_head watchers;
 };
 
 /*
@@ -44,5 +47,6 @@ struct lodge_irqchip {
 void irqchip_pins_ended(struct lodge_vm *vm, u32 first_pin, u32 mask);
 void irqchip_pins_unmasked(struct lodge_vm *vm, u32 first_pin, u32 mask);
 void irqchip_wake_for_pic(struct lodge_vm *vm);
+void irqchip_routing_changed(struct lodge_vm *vm, const struct lodge_irq_routing *routing);
 
 #endif /* LODGE_IRQCHIP_MODELS_H */

@@ -212,14 +212,10 @@ u64 routing_pins_of(const struct lodge_irq_routing *routing, u32 gsi)
 	return pins;
 }
 
-static void publish_locked(struct lodge_vm *vm, struct lodge_irqchip *irqchip,
-			   struct lodge_irq_routing *table)
+static void publish_locked(struct lodge_vm *vm, struct lodge_irq_routing *table)
 {
-	u64 pins = routing_pins_of(table, IRQCHIP_PIT_GSI);
-
 	lockdep_assert_held(&vm->irq_lock);
-	WRITE_ONCE(irqchip->pit_pins, pins);
-	ioapic_watch(&irqchip->ioapic, pins >> IRQCHIP_IOAPIC_PIN0);
+	irqchip_routing_changed(vm, table);
 	/* Pairs with READ_ONCE() in irqchip_set_line(): the table is complete before. */
 	smp_store_release(&vm->routing, table);
 }
@@ -228,11 +224,9 @@ int routing_set(struct lodge_vm *vm, const struct kvm_irq_routing_entry *entries
 		u32 nr, u32 flags)
 {
 	struct lodge_irq_routing *table, *old;
-	struct lodge_irqchip *irqchip;
 
 	/* Pairs with the release in irqchip_create(). */
-	irqchip = smp_load_acquire(&vm->irqchip);
-	if (flags || !irqchip)
+	if (flags || !smp_load_acquire(&vm->irqchip))
 		return -EINVAL;
 	table = routing_build(entries, nr);
 	if (IS_ERR(table))
@@ -240,7 +234,7 @@ int routing_set(struct lodge_vm *vm, const struct kvm_irq_routing_entry *entries
 
 	mutex_lock(&vm->irq_lock);
 	old = vm->routing;
-	publish_locked(vm, irqchip, table);
+	publish_locked(vm, table);
 	mutex_unlock(&vm->irq_lock);
 
 	synchronize_srcu_expedited(&vm->srcu);
