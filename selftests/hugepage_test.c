@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Guest memory on transparent huge pages: contents are right while the host
- * splits, drops and remakes them under the guest.  Whether a huge page was
- * mapped as one cannot be seen from here; that nothing breaks can.
+ * splits, drops and remakes them under the guest.  Whether they are mapped as such
+ * is mapping_size_test's question.
  */
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 
+#include "host_memory.h"
 #include "vcpu.h"
 
 #define SLOT_GPA 0x10000000ull
@@ -33,38 +32,14 @@ static void guest_fill(uint64_t gpa, uint64_t bytes)
 	}
 }
 
-static bool has_huge_pages(const void *memory)
-{
-	char line[256];
-	unsigned long start, end, kilobytes = 0;
-	bool is_inside = false;
-	FILE *smaps = fopen("/proc/self/smaps", "r");
-
-	if (!smaps)
-		return false;
-	while (fgets(line, sizeof(line), smaps)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			is_inside = (uintptr_t)memory >= start && (uintptr_t)memory < end;
-		else if (is_inside && sscanf(line, "AnonHugePages: %lu kB", &kilobytes) == 1 &&
-			 kilobytes)
-			break;
-	}
-	fclose(smaps);
-	return kilobytes;
-}
-
 static struct vcpu *create(uint8_t **memory, uint64_t gpa, uint64_t hva_offset, uint64_t bytes)
 {
 	struct vm *vm = vm_create();
 	struct vcpu *vcpu = vcpu_add(vm, 0, (void (*)(void))guest_fill);
 
-	*memory = (uint8_t *)host_alloc(SLOT_BYTES + LARGE_PAGE_BYTES) + hva_offset;
-	if (madvise(*memory - hva_offset, SLOT_BYTES + LARGE_PAGE_BYTES, MADV_HUGEPAGE))
-		test_skip("this kernel has no transparent huge pages");
-	/* Touch it from the host: that is what makes them. */
-	memset(*memory - hva_offset, 0, SLOT_BYTES + LARGE_PAGE_BYTES);
-	if (!has_huge_pages(*memory))
-		test_skip("the host gave no huge page");
+	*memory = host_alloc(SLOT_BYTES + LARGE_PAGE_BYTES);
+	host_want_huge_pages(*memory, SLOT_BYTES + LARGE_PAGE_BYTES);
+	*memory += hva_offset;
 	vm_set_slot(vm, 1, 0, gpa, bytes, *memory);
 	vcpu_set_arg(vcpu, 0, gpa);
 	vcpu_set_arg(vcpu, 1, bytes);
