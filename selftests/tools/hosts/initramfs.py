@@ -13,8 +13,9 @@ import subprocess
 
 BUSYBOX = "/bin/busybox"
 
-# Not loaded, only there: KVM as the peer of comparisons, and what machine monitors use.
-MODULES = ("kvm-amd", "kvm-intel", "tun", "vhost_net", "msr", "cpuid")
+# Not loaded, only there: KVM as the peer of comparisons, what machine monitors use, and what a
+# host swaps to.
+MODULES = ("kvm-amd", "kvm-intel", "tun", "vhost_net", "msr", "cpuid", "zram", "lzo-rle")
 
 
 class Error(Exception):
