@@ -70,6 +70,8 @@ def command(host):
         "-chardev", f"socket,id=io,fd={host.io_fd}",
         "-serial", "chardev:log",
         "-serial", "chardev:io",
+        # Registers on PCI, for tests that map a device into a guest.
+        "-device", "edu",
         "-kernel", host.kernel,
         "-initrd", host.initrd,
         "-append", f"{KERNEL_ARGS} {DEBUG_ARGS if host.sanitizers else ''} {host.append}",
