@@ -60,6 +60,36 @@ static void bad_arguments(void)
 	vm_destroy(vm);
 }
 
+/* No guest frame beyond what the host's CPU can address. */
+static void address_limits(void)
+{
+	struct vm *vm = vm_create_bare();
+	uint8_t *memory = host_alloc(SLOT_BYTES);
+	uint32_t regs[4];
+	uint64_t end;
+
+	cpuid(0x80000008, 0, regs);
+	end = 1ull << (regs[0] & 0xff);
+	ASSERT_EQ(__vm_set_slot(vm, 0, 0, end - SLOT_BYTES, SLOT_BYTES, memory), 0);
+	ASSERT_EQ(__vm_set_slot(vm, 0, 0, end - SLOT_BYTES, 0, memory), 0);
+	ASSERT_ERRNO(__vm_set_slot(vm, 0, 0, end - SLOT_BYTES + PAGE_BYTES, SLOT_BYTES, memory),
+		     EINVAL);
+	ASSERT_ERRNO(__vm_set_slot(vm, 0, 0, end, PAGE_BYTES, memory), EINVAL);
+	ASSERT_ERRNO(__vm_set_slot(vm, 0, 0, BIT(52) - PAGE_BYTES, 2 * PAGE_BYTES, memory),
+		     EINVAL);
+	ASSERT_ERRNO(__vm_set_slot(vm, 0, 0, BIT(52), PAGE_BYTES, memory), EINVAL);
+	ASSERT_ERRNO(__vm_set_slot(vm, 0, 0, BIT(63), PAGE_BYTES, memory), EINVAL);
+	ASSERT_ERRNO(__vm_set_slot(vm, 0, 0, -PAGE_BYTES, PAGE_BYTES, memory), EINVAL);
+	/* More pages than a slot may have, and a size that is most of the address space. */
+	ASSERT_ERRNO(__vm_set_slot(vm, 0, 0, 0, BIT(31) * PAGE_BYTES, NULL), EINVAL);
+	ASSERT_ERRNO(__vm_set_slot(vm, 0, 0, 0, BIT(63), NULL), EINVAL);
+	ASSERT_ERRNO(__vm_set_slot(vm, 0, 0, 0, -PAGE_BYTES, NULL), EINVAL);
+	/* A slot that is there does not move out of reach. */
+	ASSERT_EQ(__vm_set_slot(vm, 0, 0, SLOT_GPA, SLOT_BYTES, memory), 0);
+	ASSERT_ERRNO(__vm_set_slot(vm, 0, 0, end, SLOT_BYTES, memory), EINVAL);
+	vm_destroy(vm);
+}
+
 /* The memory behind a slot need not be there when the slot is made. */
 static void unmapped_host_address(void)
 {
@@ -350,6 +380,7 @@ static void populate(void)
 static const struct test_case cases[] = {
 	{ "create_delete", create_delete },
 	{ "bad_arguments", bad_arguments },
+	{ "address_limits", address_limits },
 	{ "unmapped_host_address", unmapped_host_address },
 	{ "overlap", overlap },
 	{ "change_of_an_existing_slot", change_of_an_existing_slot },
