@@ -240,6 +240,83 @@ static void tsc_aux(void)
 	vm_destroy(vm);
 }
 
+#define MTRR_CAP 0xfe
+#define MTRR_BASE0 0x200
+#define MTRR_MASK0 0x201
+#define MTRR_MASK7 0x20f
+#define MTRR_FIX64K 0x250
+#define MTRR_FIX4K_F8000 0x26f
+#define MTRR_DEF_TYPE 0x2ff
+#define MTRR_ENABLE (BIT(11) | BIT(10))
+
+static const struct {
+	uint32_t index;
+	uint64_t value;
+	bool is_good;
+} mtrr_values[] = {
+	{ MTRR_DEF_TYPE, MTRR_ENABLE | 6, true },
+	{ MTRR_DEF_TYPE, 0, true },
+	/* Types 2, 3 and 7 do not exist here; bits 8, 9 and 12 upwards are reserved. */
+	{ MTRR_DEF_TYPE, MTRR_ENABLE | 2, false },
+	{ MTRR_DEF_TYPE, MTRR_ENABLE | 7, false },
+	{ MTRR_DEF_TYPE, BIT(8), false },
+	{ MTRR_DEF_TYPE, BIT(12), false },
+	{ MTRR_DEF_TYPE, BIT(63), false },
+	{ MTRR_BASE0, 0x80000000 | 6, true },
+	{ MTRR_BASE0, 0xc0000000, true },
+	{ MTRR_BASE0, 0x80000000 | 3, false },
+	{ MTRR_BASE0, 0x80000000 | 0x100, false },
+	{ MTRR_BASE0, BIT(63), false },
+	{ MTRR_MASK0, 0xf80000000 | BIT(11), true },
+	{ MTRR_MASK0, 0xf80000000, true },
+	{ MTRR_MASK0, 0xf80000000 | 6, false },
+	{ MTRR_MASK0, BIT(63) | BIT(11), false },
+	{ MTRR_MASK7, 0xfffff000 | BIT(11), true },
+	{ MTRR_FIX64K, 0x0605040100060606, true },
+	{ MTRR_FIX64K, 0x0602060606060606, false },
+	{ MTRR_FIX4K_F8000, 0x0505050505050505, true },
+	{ MTRR_FIX4K_F8000, 0x0505050505050508, false },
+};
+
+static void guest_mtrrs(void)
+{
+	uint64_t before;
+	unsigned int i;
+
+	/* Eight variable ones, fixed ones, and write-combining. */
+	GUEST_ASSERT_EQ(rdmsr(MTRR_CAP), 0x508);
+	GUEST_ASSERT_EQ(guest_wrmsr_try(MTRR_CAP, 0x508), GP_VECTOR);
+	GUEST_ASSERT_EQ(guest_wrmsr_try(MTRR_MASK7 + 1, 0), GP_VECTOR);
+	GUEST_ASSERT_EQ(rdmsr(MTRR_DEF_TYPE), 0);
+	for (i = 0; i < ARRAY_SIZE(mtrr_values); i++) {
+		before = rdmsr(mtrr_values[i].index);
+		GUEST_ASSERT_EQ(guest_wrmsr_try(mtrr_values[i].index, mtrr_values[i].value),
+				mtrr_values[i].is_good ? GUEST_NO_TRAP : GP_VECTOR);
+		GUEST_ASSERT_EQ(rdmsr(mtrr_values[i].index),
+				mtrr_values[i].is_good ? mtrr_values[i].value : before);
+	}
+}
+
+/* What a guest's firmware and kernel set; user space may write what the guest may. */
+static void mtrrs(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_add(vm, 0, guest_mtrrs);
+	unsigned int i;
+
+	vcpu_run_done(vcpu);
+	for (i = 0; i < ARRAY_SIZE(mtrr_values); i++) {
+		int ret = __vcpu_set_msr(vcpu, mtrr_values[i].index, mtrr_values[i].value);
+
+		TEST_ASSERT(!ret == mtrr_values[i].is_good, "MSR %#x, %#llx: %d",
+			    mtrr_values[i].index, (unsigned long long)mtrr_values[i].value, ret);
+		if (!ret)
+			ASSERT_EQ(vcpu_get_msr(vcpu, mtrr_values[i].index),
+				  mtrr_values[i].value);
+	}
+	vm_destroy(vm);
+}
+
 static void random_indices(void)
 {
 	struct vm *vm = vm_create_with_irqchip();
@@ -270,6 +347,7 @@ static const struct test_case cases[] = {
 	{ "guest_faults_on_bad_access", guest_faults_on_bad_access },
 	{ "swapgs", swapgs },
 	{ "tsc_aux", tsc_aux },
+	{ "mtrrs", mtrrs },
 	{ "random_indices", random_indices },
 };
 
