@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
@@ -161,14 +162,14 @@ static void freed_with_the_process(void)
 static uint64_t group_stat(const char *field)
 {
 	FILE *file = fopen(GROUP "/memory.stat", "r");
-	unsigned long value = 0;
+	uint64_t value;
 	char line[128];
 
 	if (!file)
 		test_skip("the host has no cgroups with memory");
 	while (fgets(line, sizeof(line), file)) {
 		if (!strncmp(line, field, strlen(field)) && line[strlen(field)] == ' ') {
-			sscanf(line + strlen(field), "%lu", &value);
+			value = strtoull(line + strlen(field), NULL, 10);
 			fclose(file);
 			return value;
 		}
