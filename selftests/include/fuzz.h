@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * For fuzzers: a generator whose seed reproduces a run, the time that it may take, and a
- * line that says both when something is wrong.
+ * For fuzzers and stress: a generator whose seed reproduces a run, the time that it may
+ * take, and a line that says both when something is wrong.
  *
  * Environment: LODGE_FUZZ_SEED, the seed (the clock); LODGE_FUZZ_SECONDS, how long a
- * case goes on (5).
+ * case goes on (5). LODGE_STRESS_SEED and LODGE_STRESS_SECONDS (1) are the same for stress.
  */
 #ifndef SELFTESTS_FUZZ_H
 #define SELFTESTS_FUZZ_H
@@ -13,11 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Time limit of a case: what LODGE_FUZZ_SECONDS says ends it before. */
+/* Time limit of a case: what LODGE_..._SECONDS says ends it before. */
 #define FUZZ_CASE_SECONDS 100000
 
 /* Begin a case: take seed and time from the environment, print the seed. */
 void fuzz_begin(void);
+void fuzz_begin_stress(void);
 
 /* A generator of its own for another thread of the case; the case's thread has number 0. */
 void fuzz_begin_thread(unsigned int number);

@@ -23,24 +23,37 @@ static time_t now(void)
 	return time.tv_sec;
 }
 
-static uint64_t from_environment(const char *name, uint64_t otherwise)
+static uint64_t from_environment(const char *prefix, const char *what, uint64_t otherwise)
 {
-	const char *text = getenv(name);
+	char name[64];
+	const char *text;
 
+	snprintf(name, sizeof(name), "%s_%s", prefix, what);
+	text = getenv(name);
 	return text && *text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-void fuzz_begin(void)
+static void begin(const char *prefix, unsigned int seconds)
 {
 	struct timespec time;
 
 	clock_gettime(CLOCK_REALTIME, &time);
-	seed = from_environment("LODGE_FUZZ_SEED", time.tv_sec * 1000000007ull + time.tv_nsec);
-	printf("# LODGE_FUZZ_SEED=%#llx\n", (unsigned long long)seed);
+	seed = from_environment(prefix, "SEED", time.tv_sec * 1000000007ull + time.tv_nsec);
+	printf("# %s_SEED=%#llx\n", prefix, (unsigned long long)seed);
 	fflush(stdout);
 	fuzz_begin_thread(0);
 	rounds = 0;
-	end = now() + from_environment("LODGE_FUZZ_SECONDS", 5);
+	end = now() + from_environment(prefix, "SECONDS", seconds);
+}
+
+void fuzz_begin(void)
+{
+	begin("LODGE_FUZZ", 5);
+}
+
+void fuzz_begin_stress(void)
+{
+	begin("LODGE_STRESS", 1);
 }
 
 void fuzz_begin_thread(unsigned int number)

@@ -13,8 +13,8 @@ import subprocess
 
 BUSYBOX = "/bin/busybox"
 
-# Not loaded, only there: KVM as the peer of comparisons, what machine monitors use, and what a
-# host swaps to.
+# Not loaded, only there: KVM as the peer of comparisons, what machine monitors use, and swap
+# in memory with the compressor that the kernel asks for by another name.
 MODULES = ("kvm-amd", "kvm-intel", "tun", "vhost_net", "msr", "cpuid", "zram", "lzo-rle")
 
 
