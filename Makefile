@@ -5,7 +5,6 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 UDEV_RULES_DIR ?= /usr/lib/udev/rules.d
 TOOLS := selftests/tools
-MINUTES ?= 60
 SEED ?=
 
 ifeq ($(KDIR),)
@@ -77,12 +76,20 @@ lint tools unit test:
 	$(TOOLS)/check $(if $(filter test,$@),build) $@
 
 # Random ioctls and random guests, MINUTES for the three cases of a host together.
+fuzz: MINUTES ?= 60
 fuzz:
 	$(TOOLS)/packages install build host $(HOST_PACKAGES)
 	CASES='*_fuzz_test' LODGE_FUZZ_SECONDS=$$((60 * $(MINUTES) / 3)) LODGE_FUZZ_SEED=$(SEED) \
 		$(TOOLS)/check build test
 
+# Memory, disturbed and wanting, MINUTES for the 14 cases of a host together.
+stress: MINUTES ?= 30
+stress:
+	$(TOOLS)/packages install build host $(HOST_PACKAGES)
+	CASES='memory_stress* fault_injection_test' LODGE_STRESS_SECONDS=$$((60 * $(MINUTES) / 14)) \
+		LODGE_STRESS_SEED=$(SEED) $(TOOLS)/check build test
+
 help:
 	@cat $(TOOLS)/help.txt
 
-.PHONY: all need-build module launcher tests install uninstall clean demo check check-installed lint tools unit test fuzz help
+.PHONY: all need-build module launcher tests install uninstall clean demo check check-installed lint tools unit test fuzz stress help

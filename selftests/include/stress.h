@@ -48,7 +48,7 @@ struct stress {
 	 * is about to be other memory.
 	 */
 	pthread_mutex_t memory_lock;
-	/* Whether KVM_RUN may fail for want of memory that can be accessed. */
+	/* Whether KVM_RUN may fail for want of memory, of the guest's or of the kernel's. */
 	volatile bool may_fault;
 	/* How often it did, and how many accesses came as MMIO. */
 	volatile uint64_t faults, mmio;

@@ -247,6 +247,14 @@ static bool handle_ucall(struct vcpu *vcpu)
 	return ucall.command == UCALL_DONE;
 }
 
+/* Whether KVM_RUN, or an instruction that it emulates, failed for want of memory. */
+static bool is_want_of_memory(const struct kvm_run *run, int ret)
+{
+	return ret == -EFAULT || ret == -ENOMEM ||
+	       (!ret && run->exit_reason == KVM_EXIT_INTERNAL_ERROR &&
+		run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION);
+}
+
 /* Until the memory can be accessed again. */
 static void wait_for_memory(struct stress *stress)
 {
@@ -264,7 +272,7 @@ static void *run_vcpu(void *data)
 	for (;;) {
 		int ret = __vcpu_run(vcpu);
 
-		if (ret == -EFAULT && stress->may_fault) {
+		if (stress->may_fault && is_want_of_memory(vcpu->run, ret)) {
 			wait_for_memory(stress);
 			continue;
 		}

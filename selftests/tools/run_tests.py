@@ -53,10 +53,10 @@ HOSTS = {
     "debug": Host(("--debug",), "qemu", "selftests/build/debug/kmod/lodge.ko",
                   "selftests/build/debug/modules", 50, kernels.DEBUG_SLOWNESS, False),
 }
-# For the fuzzers: passed on into the hosts. The first makes each of their cases that long.
-FUZZ_SECONDS = "LODGE_FUZZ_SECONDS"
-FUZZ_VARIABLES = (FUZZ_SECONDS, "LODGE_FUZZ_SEED")
-FUZZ_CASES_MAX = 2        # in one program
+# For the fuzzers and for stress: each of their cases takes that long, and how many of these one
+# program has at most.
+LENGTHS = {"LODGE_FUZZ_SECONDS": 2, "LODGE_STRESS_SECONDS": 14}
+PASSED_ON = (*LENGTHS, "LODGE_FUZZ_SEED", "LODGE_STRESS_SEED")      # into the hosts
 
 DEFAULTS = {"program": "", "args": "", "timeout": "60", "cpus": "2", "memory": "2048M", "cpu": "",
             "append": "", "hosts": " ".join(HOSTS), "group": "", "module": "load", "files": ""}
@@ -79,7 +79,8 @@ class Case:
         values = {**DEFAULTS, **stanza, "host": host}
         self.name = name
         self.timeout = (int(values["timeout"]) * HOSTS[host].slowness +
-                        FUZZ_CASES_MAX * int(os.environ.get(FUZZ_SECONDS) or 0))
+                        sum(count * int(os.environ.get(name) or 0)
+                            for name, count in LENGTHS.items()))
         self.module = values["module"]
         if self.module not in ("load", "unload"):
             raise Error(f"tests.cfg: [{name}]: module is load or unload")
@@ -313,7 +314,7 @@ class Run:
                     files.add(item if item.startswith("/") else f"{TOP}/{item}")
                 program = "./" + os.path.basename(case.program)
                 variables = "".join(f"{name}={shlex.quote(os.environ[name])} "
-                                    for name in FUZZ_VARIABLES if os.environ.get(name))
+                                    for name in PASSED_ON if os.environ.get(name))
                 print(case.name, case.timeout, case.module,
                       f"cd /selftests && {variables}exec {program} {case.args}", file=file)
         limit = sum(case.timeout + 10 for case in cases) + BOOT_MARGIN_S

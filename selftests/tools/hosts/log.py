@@ -12,14 +12,16 @@ CRASH = re.compile(
 
 # The kernel found its own state wrong and went on. Also read by grep -E in the host, which knows
 # no negative lookahead: a "BUG: " is one here unless it is a soft lockup or a workqueue lockup.
-# kmemleak's "N new" is not: init.sh looks again before it believes a leak, and then says so.
+# kmemleak's "N new" is not: init.sh looks again before it believes a leak, and then says so. Nor
+# is one that scans more than it must, for want of memory.
 REPORT_PATTERN = (
     "(^|\\] )WARNING: "
     "|BUG: ([^sw]|s[^o]|w[^o]|workqueue le)|BUG [^ ]+ \\("
     "|INFO: (possible|suspicious|inconsistent|trying)"
     "|DEBUG_LOCKS_WARN|Voluntary context switch within RCU|suspicious RCU"
     "|UBSAN:|KCSAN:|ODEBUG:|refcount_t:|list_(add|del) corruption|page dumped because"
-    "|kmemleak: (unreferenced|Kernel memory leak detector disabled|Cannot|Freeing|Partially)"
+    "|kmemleak: (unreferenced|Kernel memory leak detector disabled|Cannot (allocate a kmem|insert)|Freeing"
+    "|Partially)"
     "|unchecked MSR access|VFS: Busy inodes|detected buffer overflow")
 REPORT = re.compile(REPORT_PATTERN)
 
