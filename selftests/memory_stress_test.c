@@ -25,9 +25,10 @@
 #define MOVE_ALL (1 << 1)
 
 #define MAX_DISTURBANCES 10
+#define MAX_PAUSE_MS 200
 
 /* What a case does at least, whatever time it takes on a slow host. */
-#define MIN_PAGES 500
+#define MIN_PAGES 300
 #define MIN_ROUNDS 3
 #define MIN_LOGS 5
 
@@ -397,16 +398,25 @@ static volatile bool is_over;
 /* When a case ended. */
 static long kb_in_swap;
 
+/* The guest is to get along, however many disturb it and however long that takes. */
+static void pause_after(uint64_t ns)
+{
+	uint64_t ms = ns / 1000000 * nr_disturbers;
+
+	test_sleep_ms(1 + fuzz_below(2 * nr_disturbers + (ms < MAX_PAUSE_MS ? ms : MAX_PAUSE_MS)));
+}
+
 static void *disturb(void *data)
 {
 	struct disturber *disturber = data;
 
 	fuzz_begin_thread(disturber->number);
 	while (!is_over) {
+		uint64_t begin = test_now_ns();
+
 		disturber->disturbance->round(disturber->stress);
 		disturber->rounds++;
-		/* The guest is to get along, however many disturb it. */
-		test_sleep_ms(1 + fuzz_below(2 * nr_disturbers));
+		pause_after(test_now_ns() - begin);
 	}
 	return NULL;
 }
@@ -579,8 +589,7 @@ static void follow_log(bool is_manual)
 	set_log_mode(stress->vm, is_manual ? MANUAL | KVM_DIRTY_LOG_INITIALLY_SET : 0);
 	vm_set_slot(stress->vm, PLAIN_SLOT, LOG, PLAIN_GPA, PLAIN_BYTES, stress->plain);
 	memcpy(copy, stress->plain, PLAIN_BYTES);
-	/* On a slow host, too, more than once. */
-	for (; fuzz_goes_on() || logs < MIN_LOGS; logs++) {
+	for (; fuzz_goes_on() || !is_enough(stress) || logs < MIN_LOGS; logs++) {
 		copied += copy_dirty(stress, copy, is_manual);
 		test_sleep_ms(fuzz_below(8));
 	}
@@ -660,7 +669,7 @@ static void memory_limit(void)
 /* The killer ends a VMM in whatever it does; the group is empty then, and others live on. */
 static void out_of_memory(void)
 {
-	unsigned long kills = 0;
+	long kills = 0;
 
 	fuzz_begin_stress();
 	make_group("0");
@@ -682,10 +691,11 @@ static void out_of_memory(void)
 		ASSERT_EQ(waitpid(pid, &status, 0), pid);
 		TEST_ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "status %#x",
 			    status);
-		ASSERT_EQ(host_field(CGROUP "/memory.events", "oom_kill"), (long)++kills);
+		kills++;
+		ASSERT_EQ(host_field(CGROUP "/memory.events", "oom_kill"), kills);
 		vm_run_guest(guest_return);
 	}
-	test_note("%lu VMs out of memory", kills);
+	test_note("%ld VMs out of memory", kills);
 	remove_group();
 }
 

@@ -60,7 +60,7 @@ struct stress *stress_start(void);
 /* How many pages it has checked so far. */
 uint64_t stress_pages(const struct stress *stress);
 
-/* Stop the vCPUs; each has checked all of its pages once more. */
+/* Stop the vCPUs; each has checked all pages that it ever wrote once more. */
 void stress_stop(struct stress *stress);
 
 /* Check the memory from the host's side and destroy the stopped VM. */

@@ -188,7 +188,8 @@ static void guest_stress(uint64_t id, uint64_t random)
 		guest_done[id].pages++;
 	}
 	for (page = id; page < ALL_PAGES; page += STRESS_VCPUS)
-		guest_check_own(page, guest_page(page, page >> 3));
+		if (guest_generations[page])
+			guest_check_own(page, guest_page(page, page >> 3));
 }
 
 static uint8_t *page_memory(struct stress *stress, uint64_t page)

@@ -20,8 +20,8 @@ REPORT_PATTERN = (
     "|INFO: (possible|suspicious|inconsistent|trying)"
     "|DEBUG_LOCKS_WARN|Voluntary context switch within RCU|suspicious RCU"
     "|UBSAN:|KCSAN:|ODEBUG:|refcount_t:|list_(add|del) corruption|page dumped because"
-    "|kmemleak: (unreferenced|Kernel memory leak detector disabled|Cannot (allocate a kmem|insert)|Freeing"
-    "|Partially)"
+    "|kmemleak: (unreferenced|Kernel memory leak detector disabled|Cannot (allocate a kmem|insert)"
+    "|Freeing|Partially)"
     "|unchecked MSR access|VFS: Busy inodes|detected buffer overflow")
 REPORT = re.compile(REPORT_PATTERN)
 
