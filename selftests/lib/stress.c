@@ -12,7 +12,7 @@
 #define ALL_PAGES (PLAIN_PAGES + MOVING_PAGES)
 
 /* Words of a page that are used: in the moving slot each may be an exit to user space. */
-#define PLAIN_WORDS 512
+#define PLAIN_WORDS LAST_WORD
 #define MOVING_WORDS 8
 
 /* What is written here comes back from here: for OUTS and INS. */
@@ -21,13 +21,17 @@
 /* Each fourth page holds the same as others that were written as often, to be merged. */
 #define TWINS 4
 
-/* One word of each of these pages is counted up by all vCPUs. */
+/*
+ * The last word of a plain page is another matter: in a few pages all vCPUs count it up, in
+ * others only the host's kernel writes it, for its page's vCPU.
+ */
+#define LAST_WORD 511
 #define COUNTER_STEP 512
-#define COUNTER_WORD 511
 
 /* The guest's own; its image is memory that nobody disturbs. */
 static volatile bool guest_stop;
 static volatile uint32_t guest_generations[ALL_PAGES];
+static volatile uint32_t guest_echoes[ALL_PAGES];
 static volatile struct {
 	uint64_t pages;
 	uint64_t counted;
@@ -54,11 +58,14 @@ static bool has_counter(uint64_t page)
 	return !is_moving(page) && !is_lossy(page) && page % COUNTER_STEP == 0;
 }
 
+static bool has_echo(uint64_t page)
+{
+	return !is_moving(page) && !is_lossy(page) && !is_twin(page);
+}
+
 static unsigned int nr_words(uint64_t page)
 {
-	if (is_moving(page))
-		return MOVING_WORDS;
-	return has_counter(page) ? COUNTER_WORD : PLAIN_WORDS;
+	return is_moving(page) ? MOVING_WORDS : PLAIN_WORDS;
 }
 
 /* Word 0 tells the generation, twice, and is odd while the page is written. */
@@ -104,6 +111,8 @@ static void guest_check_own(uint64_t page, volatile uint64_t *words)
 			GUEST_ASSERT_EQ(word, wanted);
 		}
 	}
+	if (has_echo(page))
+		GUEST_ASSERT_EQ(words[LAST_WORD], guest_echoes[page]);
 }
 
 /*
@@ -129,21 +138,21 @@ static void guest_check_other(uint64_t page, volatile uint64_t *words)
 	}
 }
 
-/* The host's kernel writes half of a word and reads it back, for the guest. */
-static void guest_echo(volatile uint64_t *word, uint64_t value)
+/* The host's kernel writes half of the last word and reads it back, for the guest. */
+static void guest_echo(uint64_t page, volatile uint64_t *words)
 {
-	volatile uint64_t *at = word;
-	uint32_t back;
+	uint32_t value = guest_echoes[page] + 1;
+	volatile uint64_t *at = &words[LAST_WORD];
 
 	outl(ECHO_PORT, value);
 	asm volatile("insl" : "+D"(at) : "d"(ECHO_PORT) : "memory");
-	at = word;
+	at = &words[LAST_WORD];
 	asm volatile("outsl" : "+S"(at) : "d"(ECHO_PORT) : "memory");
-	back = inl(ECHO_PORT);
-	GUEST_ASSERT_EQ(back, (uint32_t)value);
+	GUEST_ASSERT_EQ(inl(ECHO_PORT), value);
+	guest_echoes[page] = value;
 }
 
-static void guest_write(uint64_t page, volatile uint64_t *words, bool echo)
+static void guest_write(uint64_t page, volatile uint64_t *words)
 {
 	uint32_t generation = guest_generations[page] + 1;
 	unsigned int i;
@@ -151,10 +160,17 @@ static void guest_write(uint64_t page, volatile uint64_t *words, bool echo)
 	words[0] = 2ull * generation - 1;
 	for (i = 1; i < nr_words(page); i++)
 		words[i] = word_of(page, generation, i);
-	if (echo && !is_moving(page) && !is_lossy(page))
-		guest_echo(&words[i - 1], words[i - 1]);
 	words[0] = 2ull * generation;
 	guest_generations[page] = generation;
+}
+
+/* Twins are left alone for long, or nobody would merge them. */
+static void guest_change(uint64_t page, volatile uint64_t *words, uint64_t random)
+{
+	if (has_echo(page) && random % 16 == 0)
+		guest_echo(page, words);
+	else if (!is_twin(page) || random % 8 == 0)
+		guest_write(page, words);
 }
 
 static void guest_count(unsigned int id, uint64_t random)
@@ -163,7 +179,7 @@ static void guest_count(unsigned int id, uint64_t random)
 
 	if (!has_counter(page))
 		return;
-	asm volatile("lock incq %0" : "+m"(guest_page(page, 0)[COUNTER_WORD]));
+	asm volatile("lock incq %0" : "+m"(guest_page(page, 0)[LAST_WORD]));
 	guest_done[id].counted++;
 }
 
@@ -178,9 +194,7 @@ static void guest_stress(uint64_t id, uint64_t random)
 		words = guest_page(page, guest_random(&random));
 		if (page % STRESS_VCPUS == id) {
 			guest_check_own(page, words);
-			/* Twins are left alone for long, or nobody would merge them. */
-			if (!is_twin(page) || !(guest_random(&random) % 8))
-				guest_write(page, words, !(guest_random(&random) % 64));
+			guest_change(page, words, guest_random(&random));
 		} else if (!is_lossy(page)) {
 			guest_check_other(page, words);
 		}
@@ -188,7 +202,7 @@ static void guest_stress(uint64_t id, uint64_t random)
 		guest_done[id].pages++;
 	}
 	for (page = id; page < ALL_PAGES; page += STRESS_VCPUS)
-		if (guest_generations[page])
+		if (guest_generations[page] || guest_echoes[page])
 			guest_check_own(page, guest_page(page, page >> 3));
 }
 
@@ -340,7 +354,7 @@ static void check_counters(struct stress *stress)
 
 	for (page = 0; page < PLAIN_PAGES; page++)
 		if (has_counter(page))
-			counted += ((uint64_t *)page_memory(stress, page))[COUNTER_WORD];
+			counted += ((uint64_t *)page_memory(stress, page))[LAST_WORD];
 	for (i = 0; i < STRESS_VCPUS; i++)
 		wanted += GUEST(stress->vm, guest_done[i].counted);
 	ASSERT_EQ(counted, wanted);
@@ -357,6 +371,8 @@ static void check_page(struct stress *stress, uint64_t page)
 			    (!words[i] && is_lossy(page)),
 			    "page %llu, generation %u, word %u: %#llx", (unsigned long long)page,
 			    generation, i, (unsigned long long)words[i]);
+	if (has_echo(page))
+		ASSERT_EQ(words[LAST_WORD], (uint64_t)GUEST(stress->vm, guest_echoes[page]));
 }
 
 void stress_finish(struct stress *stress)
