@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <sys/mman.h>
 
+#include "host.h"
 #include "host_memory.h"
 #include "vcpu.h"
 
@@ -89,7 +90,7 @@ static void huge_page_of_zeros(void)
 	uint64_t *memory = host_alloc(LARGE_PAGE_BYTES), tables;
 	struct vcpu *vcpu;
 
-	if (host_read_number("/sys/kernel/mm/transparent_hugepage/use_zero_page") != 1 ||
+	if (host_number("/sys/kernel/mm/transparent_hugepage/use_zero_page") != 1 ||
 	    madvise(memory, LARGE_PAGE_BYTES, MADV_HUGEPAGE))
 		test_skip("this kernel has no huge page of zeros");
 	vcpu = create(memory, LARGE_PAGE_BYTES, 512);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <sys/mman.h>
 
+#include "host.h"
 #include "host_memory.h"
 #include "vcpu.h"
 

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <sys/mman.h>
 
+#include "host.h"
 #include "host_memory.h"
 #include "vcpu.h"
 

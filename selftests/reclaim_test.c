@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
-#include <sys/swap.h>
 #include <sys/syscall.h>
 
+#include "host.h"
 #include "host_memory.h"
 #include "vcpu.h"
 
@@ -112,14 +112,8 @@ static void check_and_refill(struct vcpu *vcpu)
 /* Something to swap to: memory, compressed. */
 static void need_swap(void)
 {
-	if (access("/sys/block/zram0", F_OK) &&
-	    system("modprobe lzo-rle && modprobe zram") && access("/sys/block/zram0", F_OK))
-		test_skip("the host has no zram device");
-	swapoff("/dev/zram0");
-	host_write("/sys/block/zram0/reset", "1");
-	TEST_ASSERT(host_write("/sys/block/zram0/disksize", "64M"), "disksize");
-	ASSERT_EQ(system("mkswap /dev/zram0 >/dev/null"), 0);
-	TEST_ASSERT(!swapon("/dev/zram0", 0), "swapon");
+	if (!host_swap_begin())
+		test_skip("the host has no swap, nor a zram device for it");
 }
 
 static unsigned int swapped_pages(uint8_t *memory, uint64_t bytes)
@@ -160,7 +154,7 @@ static void swapped_out(void)
 		ASSERT_EQ(swapped_pages(memory, SLOT_BYTES), 0u);
 	}
 	vm_destroy(vcpu->vm);
-	ASSERT_EQ(swapoff("/dev/zram0"), 0);
+	host_swap_end();
 }
 
 static void swapped_out_huge(void)
@@ -173,7 +167,7 @@ static void swapped_out_huge(void)
 	page_out_all(memory);
 	check_and_refill(vcpu);
 	vm_destroy(vcpu->vm);
-	ASSERT_EQ(swapoff("/dev/zram0"), 0);
+	host_swap_end();
 }
 
 static void guest_use_half(void)
@@ -206,7 +200,7 @@ static void used_is_kept(void)
 	ASSERT_EQ(swapped_pages(memory + SLOT_BYTES / 2, SLOT_BYTES / 2), SLOT_PAGES / 2);
 	vcpu_run_sync(vcpu, 1);
 	vm_destroy(vcpu->vm);
-	ASSERT_EQ(swapoff("/dev/zram0"), 0);
+	host_swap_end();
 }
 
 /* Let the guest work, and disturb it in each of its rounds. */
@@ -239,7 +233,7 @@ static void swapped_while_running(void)
 {
 	need_swap();
 	disturb_running(false, 10, page_out_a_part);
-	ASSERT_EQ(swapoff("/dev/zram0"), 0);
+	host_swap_end();
 }
 
 /* Memory that may be dropped as long as nobody writes: what the guest writes then is kept. */
@@ -257,7 +251,7 @@ static void given_up_lazily(void)
 	page_out_all(memory);
 	check_and_refill(vcpu);
 	vm_destroy(vcpu->vm);
-	ASSERT_EQ(swapoff("/dev/zram0"), 0);
+	host_swap_end();
 }
 
 /* Pages of equal content become one, read-only; a write makes a page of one's own again. */
@@ -267,14 +261,14 @@ static void merged(void)
 	unsigned int tries;
 	uint8_t *memory;
 
-	if (host_read_number("/sys/kernel/mm/ksm/run") < 0)
+	if (host_number("/sys/kernel/mm/ksm/run") < 0)
 		test_skip("this kernel does not merge pages");
 	vcpu = create_filled(&memory, true, false);
 	ASSERT_EQ(madvise(memory, SLOT_BYTES, MADV_MERGEABLE), 0);
 	host_write("/sys/kernel/mm/ksm/sleep_millisecs", "0");
 	host_write("/sys/kernel/mm/ksm/pages_to_scan", "10000");
 	host_write("/sys/kernel/mm/ksm/run", "1");
-	for (tries = 0; host_read_number("/sys/kernel/mm/ksm/pages_sharing") <
+	for (tries = 0; host_number("/sys/kernel/mm/ksm/pages_sharing") <
 	     (long)SLOT_PAGES / 2; tries++) {
 		TEST_ASSERT(tries < 10000, "nothing was merged");
 		test_sleep_ms(1);
@@ -290,7 +284,7 @@ static void merged(void)
 	check_and_refill(vcpu);
 	/* Unmerge all. */
 	host_write("/sys/kernel/mm/ksm/run", "2");
-	ASSERT_EQ(host_read_number("/sys/kernel/mm/ksm/pages_sharing"), 0);
+	ASSERT_EQ(host_number("/sys/kernel/mm/ksm/pages_sharing"), 0);
 	check_and_refill(vcpu);
 	host_write("/sys/kernel/mm/ksm/run", "0");
 	vm_destroy(vcpu->vm);

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "host.h"
 #include "host_memory.h"
 #include "vcpu.h"
 
@@ -191,10 +192,10 @@ static void charged_to_the_group(void)
 	TEST_ASSERT(host_write(GROUP "/cgroup.procs", pid), "cgroup.procs");
 	base = group_stat("sec_pagetables");
 	vcpu = create(slot_memory());
-	before = host_read_number(GROUP "/memory.current");
+	before = host_number(GROUP "/memory.current");
 	touch(vcpu);
 	ASSERT_GE(group_stat("sec_pagetables"), base + bytes);
-	ASSERT_GE((uint64_t)host_read_number(GROUP "/memory.current"), before + bytes);
+	ASSERT_GE((uint64_t)host_number(GROUP "/memory.current"), before + bytes);
 	vm_destroy(vcpu->vm);
 	ASSERT_EQ(group_stat("sec_pagetables"), base);
 	TEST_ASSERT(host_write("/sys/fs/cgroup/cgroup.procs", pid), "cgroup.procs");

@@ -29,12 +29,6 @@ uint64_t host_pagemap(const void *address);
 /* How many of the @pages, at most 512, from @address on have @bits in their pagemap entry. */
 unsigned int host_count_pages(const void *address, unsigned int pages, uint64_t bits);
 
-/* A number out of a file, or -1 where there is none. */
-long host_read_number(const char *path);
-
-/* Write @text to the file of a kernel setting; whether that could be done. */
-bool host_write(const char *path, const char *text);
-
 /* Have the kernel use 2 MiB pages for this memory, or skip. */
 void host_want_huge_pages(void *address, uint64_t bytes);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <sys/mman.h>
 
+#include "host.h"
 #include "host_memory.h"
 #include "test.h"
 #include "vm.h"
@@ -91,32 +92,6 @@ unsigned int host_count_pages(const void *address, unsigned int pages, uint64_t 
 	for (i = 0; i < pages; i++)
 		count += !!(entries[i] & bits);
 	return count;
-}
-
-long host_read_number(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	long number = -1;
-
-	if (!file)
-		return -1;
-	if (fscanf(file, "%ld", &number) != 1)
-		number = -1;
-	fclose(file);
-	return number;
-}
-
-bool host_write(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t length = strlen(text);
-	bool is_done;
-
-	if (fd < 0)
-		return false;
-	is_done = write(fd, text, length) == length;
-	close(fd);
-	return is_done;
 }
 
 void host_want_huge_pages(void *address, uint64_t bytes)
