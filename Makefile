@@ -89,7 +89,13 @@ stress:
 	CASES='memory_stress* fault_injection_test' LODGE_STRESS_SECONDS=$$((60 * $(MINUTES) / 14)) \
 		LODGE_STRESS_SEED=$(SEED) $(TOOLS)/check build test
 
+# What operations cost on KVM and on lodge; selftests/README.md says how to read it.
+bench:
+	$(TOOLS)/packages need build host $(PACKAGES_$(VENDOR))
+	$(MAKE) module launcher tests
+	$(TOOLS)/bench
+
 help:
 	@cat $(TOOLS)/help.txt
 
-.PHONY: all need-build module launcher tests install uninstall clean demo check check-installed lint tools unit test fuzz stress help
+.PHONY: all need-build module launcher tests install uninstall clean demo check check-installed lint tools unit test fuzz stress bench help

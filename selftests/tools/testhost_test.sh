@@ -28,7 +28,7 @@ expect() {	# description, status, pattern, argument of testhost...
 }
 
 echo "TAP version 13"
-echo "1..14"
+echo "1..15"
 echo 'from a file' >"$work/file"
 
 expect "status and output" 7 '^2 cpus of testhost$' \
@@ -51,5 +51,6 @@ expect "the host powers off" 125 'ended without' -- 'poweroff -f'
 expect "no command" 120 'no COMMAND' --cpus 2
 expect "no such file" 120 'no such file' --add "$work/nothing" -- true
 expect "no such kernel" 120 'install linux-image-0.0' --kernel 0.0 -- true
+expect "a counting host has one CPU" 120 'one CPU' --count-instructions --cpus 2 -- true
 expect "too little memory" 120 'at least 128M' --memory 1K -- true
 exit $failed

@@ -9,9 +9,40 @@ import tempfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
-import check_floors  # noqa: E402 (needs the path above)
+import bench_report  # noqa: E402 (needs the path above)
+import check_floors  # noqa: E402
 import ktap  # noqa: E402
 from hosts import log  # noqa: E402
+
+# Output of tools/bench_host.sh.
+BENCH = """\
+node kvm
+ok 1 a # SKIP not now
+# figure 200 ticks of 7 operations
+ok 1 a
+# figure 9 KiB of 7 operations
+ok 2 b
+# figure 9 ticks of 7 operations
+ok 3 c
+node lodge
+# figure 100 ticks of 7 operations
+ok 1 a
+ok 2 b # SKIP not offered
+# b.c:1: failed
+not ok 3 c
+"""
+BENCH_FIGURES = {
+    "a": {"unit": "ticks", "kvm": 200, "lodge": 100},
+    "b": {"unit": "KiB", "kvm": 9, "lodge": "not offered"},
+    "c": {"unit": "ticks", "kvm": 9, "lodge": "FAILED"},
+}
+BENCH_BEFORE = {"a": {"lodge": 80}}
+BENCH_LINES = (
+    (1, "a 200 100 0.50 +25 % ticks"),
+    (2, "b 9 - KiB"),
+    (3, "c 9 FAILED ticks"),
+    (4, "lodge has no b: not offered"),
+)
 
 TABLE = """\
 | 0 | `types.h` |
@@ -93,8 +124,17 @@ def floors():
             yield f"floors: {path}", wanted in said if wanted else not said
 
 
+def bench():
+    figures = bench_report.read(BENCH)
+    yield "bench: figures", figures == BENCH_FIGURES
+    lines = bench_report.table({"figures": figures}, BENCH_BEFORE).splitlines()
+    for number, words in BENCH_LINES:
+        yield f"bench: {words}", lines[number].split() == words.split()
+    yield "bench: failures", bench_report.failures(BENCH) == ["# b.c:1: failed", "not ok 3 c"]
+
+
 def main():
-    results = list(floors())
+    results = list(floors()) + list(bench())
     for output, status, wanted in KTAP:
         tally, _ = ktap.read(output, status)
         # A name with "# SKIP" in it would be a skip.
