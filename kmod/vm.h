@@ -57,6 +57,7 @@ struct lodge_vm {
 
 	/* Memory, kmod/mmu. */
 	struct lodge_memslots __rcu *memslots;	/* [s] */
+	struct lodge_memslots *spare_memslots;	/* under slots_lock */
 	u64 dirty_log_mode;		/* KVM_DIRTY_LOG_*, under slots_lock */
 	u32 dirty_ring_bytes;		/* [m] not once there is a vCPU; 0 for bitmaps */
 	u32 nr_logged_slots;		/* written under slots_lock, read by vCPUs */

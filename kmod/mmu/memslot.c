@@ -131,19 +131,42 @@ unsigned int memslots_find_hva(struct lodge_memslots *slots, hva_t start)
 	return count_before(slots, all_end_before, start);
 }
 
-static struct lodge_memslots *memslots_alloc(unsigned int nr)
+static struct lodge_memslots *memslots_alloc(unsigned int capacity)
 {
 	struct lodge_memslots *slots;
-	size_t head = struct_size(slots, by_gfn, nr);
+	size_t head = struct_size(slots, by_gfn, capacity);
 
-	slots = kvmalloc(head + nr * (sizeof(*slots->by_hva) + sizeof(*slots->by_id)),
+	slots = kvmalloc(head + capacity * (sizeof(*slots->by_hva) + sizeof(*slots->by_id)),
 			 GFP_KERNEL_ACCOUNT);
 	if (!slots)
 		return NULL;
+	slots->nr = 0;
+	slots->last_hit = 0;
+	slots->capacity = capacity;
+	slots->by_hva = (void *)slots + head;
+	slots->by_id = (void *)(slots->by_hva + capacity);
+	return slots;
+}
+
+/*
+ * A table to copy to: the one that was replaced last, or a larger one. Allocating, clearing and
+ * unmapping a megabyte at each change would cost more than the copy.
+ */
+static struct lodge_memslots *spare_table(struct lodge_vm *vm, unsigned int nr)
+{
+	struct lodge_memslots *slots = vm->spare_memslots;
+
+	lockdep_assert_held(&vm->slots_lock);
+
+	if (!slots || slots->capacity < nr) {
+		slots = memslots_alloc(nr + nr / 2);
+		if (!slots)
+			return NULL;
+		kvfree(vm->spare_memslots);
+	}
+	vm->spare_memslots = NULL;
 	slots->nr = nr;
 	slots->last_hit = 0;
-	slots->by_hva = (void *)slots + head;
-	slots->by_id = (void *)(slots->by_hva + nr);
 	return slots;
 }
 
@@ -226,18 +249,19 @@ static void copy_by_hva(struct lodge_memslots *copy, const struct lodge_memslots
 }
 
 /**
- * memslots_replace() - copy a table with one slot more, less or exchanged
- * @slots: the table
+ * memslots_replace() - copy the table with one slot more, less or exchanged
+ * @vm: the VM, slots_lock held
  * @old: slot in it to leave out, or NULL
  * @new: slot to put in, or NULL; must not overlap another by frame number
  *
  * Return: a new table that shares the slots, or NULL without memory.
  */
-struct lodge_memslots *memslots_replace(const struct lodge_memslots *slots,
+struct lodge_memslots *memslots_replace(struct lodge_vm *vm,
 					const struct lodge_memslot *old,
 					struct lodge_memslot *new)
 {
-	struct lodge_memslots *copy = memslots_alloc(slots->nr - !!old + !!new);
+	const struct lodge_memslots *slots = memslots_get(vm);
+	struct lodge_memslots *copy = spare_table(vm, slots->nr - !!old + !!new);
 
 	if (!copy)
 		return NULL;
@@ -284,6 +308,8 @@ void memslots_destroy(struct lodge_vm *vm)
 		memslot_free(slots->by_gfn[i]);
 	kvfree(slots);
 	RCU_INIT_POINTER(vm->memslots, NULL);
+	kvfree(vm->spare_memslots);
+	vm->spare_memslots = NULL;
 }
 
 /**
@@ -300,14 +326,14 @@ struct lodge_memslot *memslot_find(struct lodge_vm *vm, gfn_t gfn)
 	return slot && !READ_ONCE(slot->is_leaving) ? slot : NULL;
 }
 
-/* Make @slots the table and free the one before; slots themselves live on. */
+/* Make @slots the table; the one before is the next to be written. Slots themselves live on. */
 static void publish(struct lodge_vm *vm, struct lodge_memslots *slots)
 {
 	struct lodge_memslots *old = memslots_get(vm);
 
 	rcu_assign_pointer(vm->memslots, slots);
 	synchronize_srcu_expedited(&vm->srcu);
-	kvfree(old);
+	vm->spare_memslots = old;
 }
 
 static void zap_slot(struct lodge_vm *vm, const struct lodge_memslot *slot)
@@ -329,7 +355,7 @@ static void watch_slot(struct lodge_vm *vm, const struct lodge_memslot *slot)
 /* Put @slot into the table. 0 or -ENOMEM. */
 static int create_slot(struct lodge_vm *vm, struct lodge_memslot *slot)
 {
-	struct lodge_memslots *slots = memslots_replace(memslots_get(vm), NULL, slot);
+	struct lodge_memslots *slots = memslots_replace(vm, NULL, slot);
 
 	if (!slots)
 		return -ENOMEM;
@@ -341,7 +367,7 @@ static int create_slot(struct lodge_vm *vm, struct lodge_memslot *slot)
 static int change_flags(struct lodge_vm *vm, struct lodge_memslot *old,
 			struct lodge_memslot *new)
 {
-	struct lodge_memslots *slots = memslots_replace(memslots_get(vm), old, new);
+	struct lodge_memslots *slots = memslots_replace(vm, old, new);
 
 	if (!slots)
 		return -ENOMEM;
@@ -362,7 +388,7 @@ static int change_flags(struct lodge_vm *vm, struct lodge_memslot *old,
 static int remove_slot(struct lodge_vm *vm, struct lodge_memslot *old,
 		       struct lodge_memslot *new)
 {
-	struct lodge_memslots *slots = memslots_replace(memslots_get(vm), old, new);
+	struct lodge_memslots *slots = memslots_replace(vm, old, new);
 
 	if (!slots)
 		return -ENOMEM;

@@ -55,6 +55,7 @@ struct memslot_by_hva {
  * struct lodge_memslots - all slots of a VM at one time
  * @nr: how many
  * @last_hit: index that the last lookup ended at; only a hint
+ * @capacity: how many there is room for
  * @by_hva: index by host address
  * @by_id: index by number, in ascending order
  * @by_gfn: in ascending order of base_gfn; slots do not overlap here
@@ -64,6 +65,7 @@ struct memslot_by_hva {
 struct lodge_memslots {
 	unsigned int nr;
 	unsigned int last_hit;
+	unsigned int capacity;
 	struct memslot_by_hva *by_hva;
 	struct lodge_memslot **by_id;
 	struct lodge_memslot *by_gfn[];
@@ -105,7 +107,7 @@ static inline struct lodge_memslots *memslots_get(struct lodge_vm *vm)
 struct lodge_memslot *memslots_find(struct lodge_memslots *slots, gfn_t gfn);
 struct lodge_memslot *memslots_find_id(struct lodge_memslots *slots, u32 id);
 unsigned int memslots_find_hva(struct lodge_memslots *slots, hva_t start);
-struct lodge_memslots *memslots_replace(const struct lodge_memslots *slots,
+struct lodge_memslots *memslots_replace(struct lodge_vm *vm,
 					const struct lodge_memslot *old,
 					struct lodge_memslot *new);
 

@@ -271,7 +271,8 @@ static void test_no_memory(void)
 				      !vm.nr_logged_slots;
 			end();
 		}
-		ok &= !ret && i > 1;
+		/* Removing needs none: the table before is written again. */
+		ok &= !ret && (i > 1 || kind == 3);
 	}
 	ktap_result(ok, "without_memory_nothing_changes");
 }
