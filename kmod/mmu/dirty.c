@@ -167,12 +167,7 @@ static void take_dirty_bits(struct lodge_vm *vm, struct lodge_memslot *slot,
 		if (taken[i])
 			needs_flush |= tdp_watch_writes(vm, gfn + __ffs(taken[i]),
 							gfn + __fls(taken[i]) + 1, false);
-		if (!need_resched() && !rwlock_needbreak(&vm->mmu_lock))
-			continue;
-		if (needs_flush)
-			tdp_flush(vm);
-		needs_flush = false;
-		cond_resched_rwlock_write(&vm->mmu_lock);
+		tdp_yield(vm, &needs_flush);
 	}
 	if (needs_flush)
 		tdp_flush(vm);

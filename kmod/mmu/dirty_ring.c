@@ -25,7 +25,6 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
-#include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -268,13 +267,7 @@ static unsigned int reset_ring(struct lodge_vm *vm, struct lodge_dirty_ring *rin
 		}
 		needs_flush |= watch(vm, &pages);
 		pages = (struct given_back) { .id = id, .first = offset, .nr = 1 };
-
-		if (!need_resched() && !rwlock_needbreak(&vm->mmu_lock))
-			continue;
-		if (needs_flush)
-			tdp_flush(vm);
-		needs_flush = false;
-		cond_resched_rwlock_write(&vm->mmu_lock);
+		tdp_yield(vm, &needs_flush);
 	}
 	needs_flush |= watch(vm, &pages);
 	if (needs_flush)

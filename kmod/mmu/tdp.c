@@ -181,23 +181,32 @@ static bool entry_set(struct lodge_vm *vm, u64 *entry, u64 *old, u64 new)
 	return try_cmpxchg64(entry, old, new);
 }
 
-/*
- * Let others have the lock or the CPU if they want it. *@needs_flush is what the
- * walk so far owes. Return whether the walk was restarted: the entry that it
- * stands on now is another one.
+/**
+ * tdp_yield() - let others have the lock or the CPU, if they want it
+ * @vm: the VM, mmu_lock held for write
+ * @needs_flush: whether a flush is owed; it is made before the lock is dropped
+ *
+ * Return: whether the lock was dropped: tables that were seen before may be gone.
  */
-static bool yield_if_needed(struct lodge_vm *vm, struct tdp_iter *iter, bool *needs_flush)
+bool tdp_yield(struct lodge_vm *vm, bool *needs_flush)
 {
-	if (iter->next_gfn == iter->yield_gfn)
-		return false;
+	lockdep_assert_held_write(&vm->mmu_lock);
+
 	if (!need_resched() && !rwlock_needbreak(&vm->mmu_lock))
 		return false;
-
 	if (*needs_flush) {
 		tdp_flush(vm);
 		*needs_flush = false;
 	}
 	cond_resched_rwlock_write(&vm->mmu_lock);
+	return true;
+}
+
+/* The same for a walk. Return whether it was restarted: it stands on another entry now. */
+static bool yield_if_needed(struct lodge_vm *vm, struct tdp_iter *iter, bool *needs_flush)
+{
+	if (iter->next_gfn == iter->yield_gfn || !tdp_yield(vm, needs_flush))
+		return false;
 	tdp_iter_restart(iter);
 	return true;
 }

@@ -59,5 +59,6 @@ bool __must_check tdp_watch_writes(struct lodge_vm *vm, gfn_t start, gfn_t end, 
 bool tdp_age_range(struct lodge_vm *vm, gfn_t start, gfn_t end);
 bool tdp_is_young(struct lodge_vm *vm, gfn_t start, gfn_t end);
 void tdp_flush(struct lodge_vm *vm);
+bool tdp_yield(struct lodge_vm *vm, bool *needs_flush);
 
 #endif /* LODGE_MMU_TDP_H */
