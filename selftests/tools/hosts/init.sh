@@ -22,9 +22,11 @@ hostname testhost
 ip link set lo up
 cd /
 
-say() {
+# In a process of its own, as the end of one of this shell's children interrupts its writes, and
+# what it was about to say is lost.
+say() (
 	printf '\036testhost-%s %s\n' "$NONCE" "$1" >/dev/ttyS1
-}
+)
 
 # Objects that nothing points to. kmemleak takes checksums in a first scan and believes what has
 # not changed in a second one, of objects more than five seconds old; what was just on its way
@@ -70,10 +72,15 @@ if [ "$INTERACTIVE" = 1 ]; then
 else
 	stty -F /dev/ttyS1 raw -echo
 fi
-[ "$LIMIT" -gt 0 ] && watch_limit </dev/null >/dev/null 2>&1 3>&- &
-watcher=$!
+watcher=
+if [ "$LIMIT" -gt 0 ]; then
+	watch_limit </dev/null >/dev/null 2>&1 3>&- &
+	watcher=$!
+fi
 # For an emulator whose time is not ours.
-[ "$HEARTBEAT" -gt 0 ] && while sleep "$HEARTBEAT"; do say alive; done </dev/null 3>&- &
+if [ "$HEARTBEAT" -gt 0 ]; then
+	while sleep "$HEARTBEAT"; do say alive; done </dev/null 3>&- &
+fi
 
 # Some hosts boot quietly, where each character takes time.
 echo 1 >/sys/module/printk/parameters/ignore_loglevel
