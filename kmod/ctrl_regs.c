@@ -41,7 +41,6 @@
 
 #define CR3_PAE_ADDRESS		GENMASK_ULL(31, 5)
 
-#define DR7_VOLATILE		0xffff2bffull
 
 unsigned int ctrl_linear_bits(struct lodge_vcpu *vcpu)
 {
@@ -354,7 +353,7 @@ int ctrl_set_dr(struct lodge_vcpu *vcpu, unsigned int dr, u64 value)
 			fixed |= LODGE_DR6_RTM;
 		state->dr6 = (value & LODGE_DR6_VOLATILE) | fixed;
 	} else {
-		state->dr7 = (value & DR7_VOLATILE) | LODGE_DR7_FIXED_1;
+		state->dr7 = (value & LODGE_DR7_VOLATILE) | LODGE_DR7_FIXED_1;
 	}
 	return 0;
 }

@@ -65,6 +65,16 @@ static int fetch_and_decode(struct lodge_vcpu *vcpu, struct emulate_ctxt *ctxt,
 	return emulate_decode(&ctxt->insn, bytes, LODGE_INSN_MAX, ctxt->mode);
 }
 
+/* What of the state the emulator looks at. */
+static void take_state(struct lodge_vcpu *vcpu)
+{
+	struct emulate_ctxt *ctxt = &vcpu->emulator->ctxt;
+
+	ctxt->state = lodge_regs_get(vcpu, LODGE_STATE_SEGS | LODGE_STATE_CRS);
+	ctxt->mode = emulate_cpu_mode(ctxt->state);
+	ctxt->cpl = lodge_cpl(vcpu);
+}
+
 /* 0; -EFAULT if an exception was raised; -EOPNOTSUPP if the bytes are unknown or not there. */
 static int decode(struct lodge_vcpu *vcpu)
 {
@@ -72,10 +82,7 @@ static int decode(struct lodge_vcpu *vcpu)
 	struct lodge_event fault;
 	int ret;
 
-	ctxt->state = lodge_regs_get(vcpu, LODGE_STATE_SEGS | LODGE_STATE_CRS);
-	ctxt->mode = emulate_cpu_mode(ctxt->state);
-	ctxt->cpl = lodge_cpl(vcpu);
-
+	take_state(vcpu);
 	if (vcpu->exit.nr_inst)
 		ret = emulate_decode(&ctxt->insn, vcpu->exit.inst, vcpu->exit.nr_inst, ctxt->mode);
 	else
@@ -109,6 +116,34 @@ bool emulation_decode(struct lodge_vcpu *vcpu, int *ret)
 		return true;
 	*ret = error == -EFAULT ? LODGE_RESUME_GUEST : emulation_failure(vcpu);
 	return false;
+}
+
+/**
+ * emulation_peek() - decode the instruction that is to be executed next
+ * @vcpu: loaded vCPU, no emulation in progress
+ *
+ * Return: the instruction; NULL if it cannot be read or is unknown. Raises nothing: that is
+ * left to its execution.
+ */
+const struct lodge_insn *emulation_peek(struct lodge_vcpu *vcpu)
+{
+	struct emulate_ctxt *ctxt = &vcpu->emulator->ctxt;
+	struct lodge_event fault;
+
+	take_state(vcpu);
+	return fetch_and_decode(vcpu, ctxt, &fault) ? NULL : &ctxt->insn;
+}
+
+/**
+ * emulation_linear_rip() - where RIP is in the linear address space
+ * @vcpu: loaded vCPU
+ */
+gva_t emulation_linear_rip(struct lodge_vcpu *vcpu)
+{
+	const struct lodge_x86_state *state;
+
+	state = lodge_regs_get(vcpu, LODGE_STATE_SEGS | LODGE_STATE_CRS);
+	return fetch_address(state, emulate_cpu_mode(state));
 }
 
 /**

@@ -19,10 +19,8 @@
 #include "run.h"
 #include "x86.h"
 
-#define DR6_BREAKPOINTS	0xfull
 /* Bus lock and RTM: clear in DR6, set in a payload if they are the cause. */
 #define DR6_ACTIVE_LOW	(LODGE_DR6_VOLATILE & LODGE_DR6_RESET)
-#define DR7_GD		BIT_ULL(13)
 
 static void make_double_fault(struct lodge_event *event)
 {
@@ -121,7 +119,8 @@ void event_raise_error(struct lodge_vcpu *vcpu, u8 vector, u32 error_code)
  * @vcpu: loaded vCPU
  * @was_stepped: RFLAGS.TF was set when the instruction began
  *
- * For instructions that are carried out here instead of by the CPU.
+ * For instructions that are carried out here instead of by the CPU. A debugger's step
+ * ends behind each of them, too.
  */
 void event_after_insn(struct lodge_vcpu *vcpu, bool was_stepped)
 {
@@ -129,11 +128,13 @@ void event_after_insn(struct lodge_vcpu *vcpu, bool was_stepped)
 		.class = LODGE_EVENT_EXCEPTION,
 		.vector = LODGE_VECTOR_DB,
 		.has_payload = true,
-		.payload = BIT(14),	/* DR6.BS */
+		.payload = LODGE_DR6_BS,
 	};
 
 	if (unlikely(was_stepped))
 		event_raise(vcpu, &step);
+	if (unlikely(vcpu->debug.control & KVM_GUESTDBG_SINGLESTEP))
+		vcpu->debug.has_stepped = true;
 }
 
 /* With DEBUGCTL.BTF the step goes on to the next branch, which no skipped instruction is. */
@@ -261,7 +262,7 @@ static void deliver_payload(struct lodge_vcpu *vcpu, struct lodge_event *event)
 	} else if (event->vector == LODGE_VECTOR_DB) {
 		state = lodge_regs_change(vcpu, LODGE_STATE_DRS);
 		/* Breakpoint bits and those that tell by being 0 are replaced, others sticky. */
-		state->dr6 = (state->dr6 & ~DR6_BREAKPOINTS) | DR6_ACTIVE_LOW;
+		state->dr6 = (state->dr6 & ~LODGE_DR6_BREAKPOINTS) | DR6_ACTIVE_LOW;
 		state->dr6 = (state->dr6 | event->payload) ^ (event->payload & DR6_ACTIVE_LOW);
 	}
 }
@@ -294,8 +295,8 @@ static void begin_debug_handler(struct lodge_vcpu *vcpu)
 {
 	const u64 cleared = DEBUGCTLMSR_LBR | DEBUGCTLMSR_BTF;
 
-	if (lodge_regs_get(vcpu, LODGE_STATE_DRS)->dr7 & DR7_GD)
-		lodge_regs_change(vcpu, LODGE_STATE_DRS)->dr7 &= ~DR7_GD;
+	if (lodge_regs_get(vcpu, LODGE_STATE_DRS)->dr7 & LODGE_DR7_GD)
+		lodge_regs_change(vcpu, LODGE_STATE_DRS)->dr7 &= ~(u64)LODGE_DR7_GD;
 	if (lodge_regs_get(vcpu, LODGE_STATE_MSRS)->debugctl & cleared)
 		lodge_regs_change(vcpu, LODGE_STATE_MSRS)->debugctl &= ~cleared;
 }
@@ -346,6 +347,12 @@ static void inject_irq(struct lodge_vcpu *vcpu)
 	lodge_vendor->inject(vcpu, &vcpu->events.injected);
 }
 
+/* KVM_GUESTDBG_BLOCKIRQ: what comes from outside waits until the debugger is done. */
+static bool is_blocked_by_debugger(const struct lodge_vcpu *vcpu)
+{
+	return unlikely(vcpu->debug.control & KVM_GUESTDBG_BLOCKIRQ);
+}
+
 /* Return whether the place of this entry's event is taken. */
 static bool inject_first(struct lodge_vcpu *vcpu)
 {
@@ -360,7 +367,7 @@ static bool inject_first(struct lodge_vcpu *vcpu)
 		lodge_vendor->inject(vcpu, &events->injected);
 		return true;
 	}
-	if (events->nr_nmis && can_take_nmi(vcpu)) {
+	if (events->nr_nmis && can_take_nmi(vcpu) && !is_blocked_by_debugger(vcpu)) {
 		inject_nmi(vcpu);
 		return true;
 	}
@@ -401,7 +408,8 @@ void event_inject(struct lodge_vcpu *vcpu)
 	bool is_taken = inject_first(vcpu);
 	u32 windows = 0;
 
-	if (!is_taken && has_irq(vcpu) && event_can_take_irq(vcpu)) {
+	if (!is_taken && has_irq(vcpu) && event_can_take_irq(vcpu) &&
+	    !is_blocked_by_debugger(vcpu)) {
 		inject_irq(vcpu);
 		is_taken = true;
 	}
@@ -411,6 +419,9 @@ void event_inject(struct lodge_vcpu *vcpu)
 	/* An exception that did not go in yet is looked at after the next exit. */
 	if (has_irq(vcpu) || (!vcpu->lapic && vcpu->run->request_interrupt_window))
 		windows |= LODGE_WINDOW_IRQ;
+	/* A step is over before a window could open. */
+	if (unlikely(vcpu->debug.control & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_BLOCKIRQ)))
+		windows = 0;
 	lodge_vendor->request_window(vcpu, windows);
 
 	update_tpr(vcpu);

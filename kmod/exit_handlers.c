@@ -301,7 +301,7 @@ static int handle_dr_access(struct lodge_vcpu *vcpu)
 		.class = LODGE_EVENT_EXCEPTION,
 		.vector = LODGE_VECTOR_DB,
 		.has_payload = true,
-		.payload = BIT(13),	/* DR6.BD */
+		.payload = LODGE_DR6_BD,
 	};
 	struct lodge_exit *exit = &vcpu->exit;
 	u64 *gpr, value;
@@ -311,7 +311,9 @@ static int handle_dr_access(struct lodge_vcpu *vcpu)
 		return ret;
 	if (lodge_cpl(vcpu))
 		return raise_gp(vcpu);
-	if (lodge_regs_get(vcpu, LODGE_STATE_DRS)->dr7 & BIT(13)) {
+	if (guest_debug_detects_access(vcpu))
+		return guest_debug_exit(vcpu, LODGE_VECTOR_DB, LODGE_DR6_BD);
+	if (lodge_regs_get(vcpu, LODGE_STATE_DRS)->dr7 & LODGE_DR7_GD) {
 		event_raise(vcpu, &detect);
 		return LODGE_RESUME_GUEST;
 	}
@@ -369,15 +371,19 @@ static bool wants_alignment_checks(struct lodge_vcpu *vcpu)
 }
 
 /*
- * An exception that the backend intercepts for the host's sake goes on to the guest it
- * was meant for; the backend has seen that it cannot loop inside the CPU.
+ * An exception that the backend intercepts for the host's sake, or for a debugger's, goes on
+ * to the guest it was meant for; the backend has seen that it cannot loop inside the CPU.
  */
 static int handle_exception(struct lodge_vcpu *vcpu)
 {
+	int ret;
+
 	/* The instruction is executed again, and now it may; or a signal ends the run. */
 	if (vcpu->exit.exception.vector == LODGE_VECTOR_AC && !wants_alignment_checks(vcpu) &&
 	    host_split_lock(vcpu->state.rip))
 		return LODGE_RESUME_GUEST;
+	if (unlikely(vcpu->debug.control) && guest_debug_takes_exception(vcpu, &ret))
+		return ret;
 	event_raise(vcpu, &vcpu->exit.exception);
 	return LODGE_RESUME_GUEST;
 }

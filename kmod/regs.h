@@ -70,6 +70,18 @@ static inline void lodge_regs_forget(struct lodge_vcpu *vcpu)
 	vcpu->state_valid = LODGE_STATE_GPRS;
 }
 
+/* The breakpoints that the CPU is to have: the debugger's, or else the guest's own. */
+static inline const u64 *lodge_breakpoints(const struct lodge_vcpu *vcpu)
+{
+	return vcpu->intercept_policy & LODGE_INTERCEPT_DR ? vcpu->debug.dr : vcpu->state.dr;
+}
+
+/* Likewise DR7; the DRS block is current. */
+static inline u64 lodge_effective_dr7(const struct lodge_vcpu *vcpu)
+{
+	return vcpu->intercept_policy & LODGE_INTERCEPT_DR ? vcpu->debug.dr7 : vcpu->state.dr7;
+}
+
 /* 32-bit halves as RDMSR, CPUID and the like use them. */
 static inline u32 lodge_reg32(struct lodge_vcpu *vcpu, enum lodge_gpr reg)
 {

@@ -308,6 +308,8 @@ static int enter_guest(struct lodge_vcpu *vcpu)
 	}
 
 	event_inject(vcpu);
+	if (unlikely(vcpu->debug.step))
+		guest_debug_begin_step(vcpu);
 	lodge_regs_flush(vcpu);
 	cpuid_freeze(vcpu);
 	fpu_enter_guest(vcpu);
@@ -330,6 +332,8 @@ static int enter_guest(struct lodge_vcpu *vcpu)
 	preempt_enable();
 
 	note_exit(vcpu);
+	if (unlikely(vcpu->debug.step))
+		guest_debug_end_step(vcpu);
 	return exit_handle(vcpu);
 }
 
@@ -388,6 +392,8 @@ static int run_once(struct lodge_vcpu *vcpu)
 	/* An INIT was among the requests. */
 	if (!is_startable(vcpu))
 		return LODGE_RESUME_GUEST;
+	if (unlikely(vcpu->debug.control & KVM_GUESTDBG_SINGLESTEP))
+		guest_debug_choose_step(vcpu);
 	return enter_guest(vcpu);
 }
 
@@ -402,7 +408,7 @@ static int run_loop(struct lodge_vcpu *vcpu)
 			ret = run_once(vcpu);
 		else
 			stay_halted(vcpu);
-		if (ret != LODGE_RESUME_GUEST)
+		if (ret != LODGE_RESUME_GUEST || guest_debug_has_stepped(vcpu, &ret))
 			return ret;
 
 		if (!vcpu->lapic && run->request_interrupt_window &&
@@ -450,6 +456,8 @@ static int complete_and_loop(struct lodge_vcpu *vcpu)
 		if (ret != LODGE_RESUME_GUEST)
 			return ret;
 	}
+	if (guest_debug_has_stepped(vcpu, &ret))
+		return ret;
 	/* As in KVM the exit before stays readable: user space only wanted it completed. */
 	if (READ_ONCE(vcpu->run->immediate_exit))
 		return -EINTR;

@@ -99,6 +99,8 @@ void event_inject(struct lodge_vcpu *vcpu);
 
 /* emulation.c */
 bool emulation_decode(struct lodge_vcpu *vcpu, int *ret);
+const struct lodge_insn *emulation_peek(struct lodge_vcpu *vcpu);
+gva_t emulation_linear_rip(struct lodge_vcpu *vcpu);
 bool emulation_find_length(struct lodge_vcpu *vcpu, enum lodge_op first, enum lodge_op last,
 			   int *ret);
 int emulation_start(struct lodge_vcpu *vcpu);
@@ -113,6 +115,18 @@ int device_access_system(struct lodge_vcpu *vcpu, gva_t linear, void *data, unsi
 /* exit_io.c */
 int exit_io_port(struct lodge_vcpu *vcpu);
 int exit_io_tdp_fault(struct lodge_vcpu *vcpu);
+
+/* guest_debug.c */
+struct kvm_guest_debug;
+int guest_debug_set(struct lodge_vcpu *vcpu, const struct kvm_guest_debug *wanted);
+void guest_debug_skip_trap_insn(struct lodge_vcpu *vcpu, u8 vector);
+bool guest_debug_detects_access(const struct lodge_vcpu *vcpu);
+bool guest_debug_takes_exception(struct lodge_vcpu *vcpu, int *ret);
+int guest_debug_exit(struct lodge_vcpu *vcpu, u8 vector, u64 dr6_bits);
+void guest_debug_choose_step(struct lodge_vcpu *vcpu);
+void guest_debug_begin_step(struct lodge_vcpu *vcpu);
+void guest_debug_end_step(struct lodge_vcpu *vcpu);
+bool guest_debug_has_stepped(struct lodge_vcpu *vcpu, int *ret);
 
 /* exit_handlers.c */
 int exit_handle(struct lodge_vcpu *vcpu);

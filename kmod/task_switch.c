@@ -86,11 +86,6 @@ static int raise(struct lodge_vcpu *vcpu, u8 vector, u16 selector)
 	return -EFAULT;
 }
 
-static u64 descriptor_base(u64 descriptor)
-{
-	return (descriptor >> 16 & 0xffffff) | (descriptor >> 56 & 0xff) << 24;
-}
-
 static u32 descriptor_limit(u64 descriptor)
 {
 	u32 limit = (descriptor & 0xffff) | (descriptor >> 32 & 0xf0000);
@@ -511,7 +506,7 @@ int handle_task_switch(struct lodge_vcpu *vcpu)
 		.class = LODGE_EVENT_EXCEPTION,
 		.vector = LODGE_VECTOR_DB,
 		.has_payload = true,
-		.payload = BIT(15),	/* DR6.BT */
+		.payload = LODGE_DR6_BT,
 	};
 	struct task_switch task = {
 		.vcpu = vcpu,
@@ -533,5 +528,7 @@ int handle_task_switch(struct lodge_vcpu *vcpu)
 		return emulation_failure(vcpu);
 	if (!ret && task.layout == &tss32 && (task.tss[TSS32_TRAP] & 1))
 		event_raise(vcpu, &trap);
+	if (!ret)
+		event_after_insn(vcpu, false);
 	return LODGE_RESUME_GUEST;
 }

@@ -44,7 +44,7 @@ enum lodge_vcpu_mode {
 };
 
 /* What update_intercepts() derives intercepts from; set by floors 3 and 4. */
-#define LODGE_INTERCEPT_DR		BIT(0)	/* debug-register access exits */
+#define LODGE_INTERCEPT_DR		BIT(0)	/* DR0-7 are the host's; the guest's access exits */
 #define LODGE_INTERCEPT_BP		BIT(1)	/* #BP exits */
 #define LODGE_INTERCEPT_RDTSCP		BIT(2)	/* RDTSCP, where possible RDPID: #UD */
 #define LODGE_INTERCEPT_INVPCID		BIT(3)	/* INVPCID: #UD */
@@ -52,6 +52,7 @@ enum lodge_vcpu_mode {
 #define LODGE_PASS_SPEC_CTRL		BIT(5)	/* guest has written SPEC_CTRL: no exits */
 #define LODGE_PASS_PRED_CMD		BIT(6)	/* guest may issue IBPB itself */
 #define LODGE_NOTE_WRITES		BIT(7)	/* CPU notes pages written, if it can */
+#define LODGE_INTERCEPT_EXCEPTIONS	BIT(8)	/* all do that an instruction can raise */
 
 /*
  * Events that wait for the guest. event_queue.c says in which order they go in.
@@ -64,6 +65,30 @@ struct lodge_event_queue {
 	bool has_user_irq;		/* KVM_INTERRUPT without a LAPIC */
 	u8 user_vector;
 	bool triple_fault;
+};
+
+/**
+ * struct lodge_debug - guest debugging by the VM's owner; all [v]
+ * @control: KVM_GUESTDBG_*, 0 for none
+ * @user_dr: breakpoints with KVM_GUESTDBG_USE_HW_BP
+ * @user_dr7: what they are
+ * @dr: with LODGE_INTERCEPT_DR: DR0-3 as the CPU has them; the guest's are in its state alone
+ * @dr7: likewise DR7
+ * @step: enum debug_step, how the stay in the guest that comes ends; guest_debug.c's own
+ * @step_slot: number of the breakpoint that ends it
+ * @step_tf: the guest's own RFLAGS.TF before it
+ * @has_stepped: an instruction has been completed since the last report
+ */
+struct lodge_debug {
+	u32 control;
+	u64 user_dr[4];
+	u64 user_dr7;
+	u64 dr[4];
+	u64 dr7;
+	u8 step;
+	u8 step_slot;
+	bool step_tf;
+	bool has_stepped;
 };
 
 /*
@@ -126,7 +151,7 @@ struct lodge_vcpu {
 	struct lodge_exit exit;		/* [v] the last one */
 	struct lodge_emulator *emulator;	/* [i] pointer; exit_io.c's scratch space */
 	lodge_completion_t completion;	/* [v] */
-	u32 guest_debug;		/* [v] KVM_GUESTDBG_*, 0 for none */
+	struct lodge_debug debug;		/* [v] */
 };
 
 #endif /* LODGE_VCPU_H */

@@ -277,6 +277,11 @@ static long translate(struct ioctl_args *args)
 	return 0;
 }
 
+static long set_guest_debug(struct ioctl_args *args)
+{
+	return guest_debug_set(args->vcpu, args->data);
+}
+
 static const struct ioctl_entry vcpu_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_RUN, 0, run),
 	IOCTL_ENTRY(KVM_GET_REGS, IOCTL_OUT, vcpu_get_regs),
@@ -292,6 +297,7 @@ static const struct ioctl_entry vcpu_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_SET_XCRS, IOCTL_IN, set_xcrs),
 	IOCTL_ENTRY(KVM_GET_DEBUGREGS, IOCTL_OUT, vcpu_get_debugregs),
 	IOCTL_ENTRY(KVM_SET_DEBUGREGS, IOCTL_IN, vcpu_set_debugregs),
+	IOCTL_ENTRY(KVM_SET_GUEST_DEBUG, IOCTL_IN, set_guest_debug),
 	IOCTL_ENTRY(KVM_GET_MSRS, IOCTL_IN, get_msrs),
 	IOCTL_ENTRY(KVM_SET_MSRS, IOCTL_IN, set_msrs),
 	IOCTL_ENTRY(KVM_SET_CPUID, IOCTL_IN, set_cpuid),

@@ -82,6 +82,17 @@ static inline bool lodge_exception_has_error(u8 vector)
 #define LODGE_DR6_RESET		0xffff0ff0ull
 #define LODGE_DR6_VOLATILE	0x0001e80full
 #define LODGE_DR7_FIXED_1	0x00000400ull
+#define LODGE_DR7_VOLATILE	0xffff2bffull
+
+/* What they say, and how. DR6 bits also as payload of a #DB. */
+#define LODGE_DR6_BREAKPOINTS	0xfull
+#define LODGE_DR6_BD		BIT(13)
+#define LODGE_DR6_BS		BIT(14)
+#define LODGE_DR6_BT		BIT(15)
+#define LODGE_DR7_GD		BIT(13)
+/* Breakpoint @slot is enabled, locally or globally; is one for execution if 0. */
+#define LODGE_DR7_ENABLE(slot)	(3ull << 2 * (slot))
+#define LODGE_DR7_KIND(slot)	(0xfull << (16 + 4 * (slot)))
 
 /* The highest linear-address bit decides; @bits is 48 or 57. */
 static inline bool lodge_is_canonical(u64 address, unsigned int bits)

@@ -236,7 +236,7 @@ static void fill_debug_exception(struct svm_vcpu *svm, struct lodge_exit *exit)
 	/* Bits that are 0 when they tell something are turned round by the reset value. */
 	exit->exception.has_payload = true;
 	exit->exception.payload = (vmcb->save.dr6 ^ LODGE_DR6_RESET) & LODGE_DR6_VOLATILE;
-	if (svm->keeps_dr6) {
+	if (svm->keeps_debug) {
 		vmcb->save.dr6 = LODGE_DR6_RESET;
 		vmcb_set_dirty(vmcb, SVM_CLEAN_DR);
 	}
@@ -253,10 +253,14 @@ static void fill_exception(struct svm_vcpu *svm, struct lodge_exit *exit)
 		.has_error = lodge_exception_has_error(vector),
 		.error_code = control->exit_info_1,
 	};
-	if (vector == LODGE_VECTOR_DB)
+	if (vector == LODGE_VECTOR_DB) {
 		fill_debug_exception(svm, exit);
-	else if (vector == LODGE_VECTOR_MC)
+	} else if (vector == LODGE_VECTOR_PF) {
+		exit->exception.has_payload = true;
+		exit->exception.payload = control->exit_info_2;
+	} else if (vector == LODGE_VECTOR_MC) {
 		service_machine_check(exit);
+	}
 }
 
 /**

@@ -14,6 +14,7 @@
 #include <asm/spec-ctrl.h>
 
 #include "host.h"
+#include "regs.h"
 #include "svm/svm.h"
 #include "x86.h"
 
@@ -53,13 +54,13 @@ static bool host_ldt_may_change(void)
 /* VMRUN switches DR6 and DR7; no breakpoint of the host's hits before that. */
 static void load_guest_breakpoints(struct lodge_vcpu *vcpu)
 {
-	const struct lodge_x86_state *state = &vcpu->state;
+	const u64 *dr = lodge_breakpoints(vcpu);
 
 	set_debugreg(0, 7);
-	set_debugreg(state->dr[0], 0);
-	set_debugreg(state->dr[1], 1);
-	set_debugreg(state->dr[2], 2);
-	set_debugreg(state->dr[3], 3);
+	set_debugreg(dr[0], 0);
+	set_debugreg(dr[1], 1);
+	set_debugreg(dr[2], 2);
+	set_debugreg(dr[3], 3);
 }
 
 /*

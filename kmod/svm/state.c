@@ -9,6 +9,7 @@
 #include <asm/msr.h>
 #include <asm/processor-flags.h>
 
+#include "regs.h"
 #include "svm/svm.h"
 #include "x86.h"
 
@@ -174,17 +175,19 @@ static void read_debug(struct lodge_vcpu *vcpu)
 {
 	struct vmcb_save_area *save = &vcpu->svm->vmcb->save;
 
+	/* Nothing changes them without an exit then. */
+	if (vcpu->svm->keeps_debug)
+		return;
 	vcpu->state.dr7 = save->dr7;
-	if (!vcpu->svm->keeps_dr6)
-		vcpu->state.dr6 = save->dr6;
+	vcpu->state.dr6 = save->dr6;
 }
 
 static void write_debug(struct lodge_vcpu *vcpu)
 {
 	struct vmcb *vmcb = vcpu->svm->vmcb;
 
-	vmcb->save.dr7 = vcpu->state.dr7;
-	vmcb->save.dr6 = vcpu->svm->keeps_dr6 ? LODGE_DR6_RESET : vcpu->state.dr6;
+	vmcb->save.dr7 = lodge_effective_dr7(vcpu);
+	vmcb->save.dr6 = vcpu->svm->keeps_debug ? LODGE_DR6_RESET : vcpu->state.dr6;
 	vmcb_set_dirty(vmcb, SVM_CLEAN_DR);
 }
 

@@ -88,8 +88,8 @@ enum svm_nmi_state {
  * @tpr_threshold: as last given to update_tpr()
  * @is_stepping: RFLAGS.TF is ours during this run, for the NMI window
  * @has_stepped: the exit is the #DB of that step
- * @keeps_dr6: the guest's DR6 is in vcpu->state, the VMCB's is ours: while guest
- *             debugging is on, the cause of a #DB is read from a clean DR6
+ * @keeps_debug: the guest's DR6 and DR7 are in vcpu->state, the VMCB's are ours: while
+ *               guest debugging is on, the cause of a #DB is read from a clean DR6
  * @owns_debug: the guest accesses DR0-7 without exits, in the next run only
  * @iret_rip: where the IRET of SVM_NMI_IN_IRET stands
  * @step_rflags: the guest's RFLAGS while @is_stepping
@@ -109,7 +109,7 @@ struct svm_vcpu {
 	u8 tpr_threshold;
 	bool is_stepping;
 	bool has_stepped;
-	bool keeps_dr6;
+	bool keeps_debug;
 	bool owns_debug;
 	u64 iret_rip;
 	u64 step_rflags;

@@ -10,6 +10,7 @@
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
 
+#include "regs.h"
 #include "svm/svm.h"
 #include "x86.h"
 
@@ -53,6 +54,18 @@ static const struct intercept_rule intercept_rules[] = {
 	{ EXCEPTION(DB) },
 	/* Guest debugging. */
 	{ EXCEPTION(BP),	LODGE_INTERCEPT_BP },
+	{ EXCEPTION(DE),	LODGE_INTERCEPT_EXCEPTIONS },
+	{ EXCEPTION(BR),	LODGE_INTERCEPT_EXCEPTIONS },
+	{ EXCEPTION(UD),	LODGE_INTERCEPT_EXCEPTIONS },
+	{ EXCEPTION(NM),	LODGE_INTERCEPT_EXCEPTIONS },
+	{ EXCEPTION(DF),	LODGE_INTERCEPT_EXCEPTIONS },
+	{ EXCEPTION(TS),	LODGE_INTERCEPT_EXCEPTIONS },
+	{ EXCEPTION(NP),	LODGE_INTERCEPT_EXCEPTIONS },
+	{ EXCEPTION(SS),	LODGE_INTERCEPT_EXCEPTIONS },
+	{ EXCEPTION(GP),	LODGE_INTERCEPT_EXCEPTIONS },
+	{ EXCEPTION(PF),	LODGE_INTERCEPT_EXCEPTIONS },
+	{ EXCEPTION(MF),	LODGE_INTERCEPT_EXCEPTIONS },
+	{ EXCEPTION(XM),	LODGE_INTERCEPT_EXCEPTIONS },
 	/* Instructions that the guest's CPUID does not have. RDPID and XSAVES cannot exit. */
 	{ INTERCEPT_RDTSCP,	LODGE_INTERCEPT_RDTSCP },
 	{ INTERCEPT_INVPCID,	LODGE_INTERCEPT_INVPCID },
@@ -157,26 +170,29 @@ void svm_take_debug(struct lodge_vcpu *vcpu)
 }
 
 /*
- * While DR6 exits, the VMCB's is kept at its reset value, so that what a #DB put
- * into it is that #DB's cause alone.
+ * While all accesses exit, the VMCB's DR6 is kept at its reset value, so that what a #DB
+ * put into it is that #DB's cause alone, and its DR7 is the debugger's.
  */
-static void choose_dr6(struct lodge_vcpu *vcpu)
+static void choose_debug(struct lodge_vcpu *vcpu)
 {
 	bool keep = vcpu->intercept_policy & LODGE_INTERCEPT_DR;
 	struct svm_vcpu *svm = vcpu->svm;
 	struct vmcb *vmcb = svm->vmcb;
 
-	if (keep == svm->keeps_dr6)
+	if (keep == svm->keeps_debug)
 		return;
-	svm->keeps_dr6 = keep;
 	if (keep) {
 		/* A changed copy is the newer one; it was not written out yet. */
-		if (!(vcpu->state_dirty & LODGE_STATE_DRS))
+		if (!(vcpu->state_dirty & LODGE_STATE_DRS)) {
 			vcpu->state.dr6 = vmcb->save.dr6;
+			vcpu->state.dr7 = vmcb->save.dr7;
+		}
 		vmcb->save.dr6 = LODGE_DR6_RESET;
 	} else {
 		vmcb->save.dr6 = vcpu->state.dr6;
 	}
+	svm->keeps_debug = keep;
+	vmcb->save.dr7 = lodge_effective_dr7(vcpu);
 	vmcb_set_dirty(vmcb, SVM_CLEAN_DR);
 }
 
@@ -195,7 +211,7 @@ void svm_update_intercepts(struct lodge_vcpu *vcpu)
 		vmcb_intercept(vmcb, rule->bit,
 			       !rule->policy || (rule->policy & vcpu->intercept_policy));
 	}
-	choose_dr6(vcpu);
+	choose_debug(vcpu);
 	if (vcpu->intercept_policy & LODGE_INTERCEPT_DR)
 		vcpu->svm->owns_debug = false;
 	intercept_debug(vcpu);

@@ -264,6 +264,10 @@ static void fill_exception(struct lodge_vcpu *vcpu, struct lodge_exit *exit, u32
 	case LODGE_VECTOR_BP:
 		exit->inst_len = instruction_length();
 		break;
+	case LODGE_VECTOR_PF:
+		exit->exception.has_payload = true;
+		exit->exception.payload = exit->hw_info;
+		break;
 	case LODGE_VECTOR_MC:
 		service_machine_check();
 		exit->reason = LODGE_EXIT_HOST_NMI;

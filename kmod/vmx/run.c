@@ -25,6 +25,7 @@
 #include <asm/tlbflush.h>
 
 #include "host.h"
+#include "regs.h"
 #include "vmx/vmx.h"
 #include "x86.h"
 
@@ -122,13 +123,13 @@ static void refresh_host_state(struct vmx_vcpu *vmx)
 /* VM entry switches DR7; no breakpoint of the host's hits before that. */
 static void load_guest_breakpoints(struct lodge_vcpu *vcpu)
 {
-	const struct lodge_x86_state *state = &vcpu->state;
+	const u64 *dr = lodge_breakpoints(vcpu);
 
 	set_debugreg(0, 7);
-	set_debugreg(state->dr[0], 0);
-	set_debugreg(state->dr[1], 1);
-	set_debugreg(state->dr[2], 2);
-	set_debugreg(state->dr[3], 3);
+	set_debugreg(dr[0], 0);
+	set_debugreg(dr[1], 1);
+	set_debugreg(dr[2], 2);
+	set_debugreg(dr[3], 3);
 }
 
 /* An exit leaves DR7 off, and DEBUGCTL clear; DR6 it does not touch. */

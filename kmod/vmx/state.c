@@ -12,6 +12,7 @@
 #include <asm/msr.h>
 #include <asm/processor-flags.h>
 
+#include "regs.h"
 #include "vmx/vmx.h"
 #include "x86.h"
 
@@ -157,13 +158,17 @@ static void write_control(struct lodge_vcpu *vcpu)
 
 static void read_debug(struct lodge_vcpu *vcpu)
 {
-	vcpu->state.dr7 = vmcs_read(GUEST_DR7);
+	/* Nothing changes it without an exit then, and the CPU's is not the guest's. */
+	if (!(vcpu->intercept_policy & LODGE_INTERCEPT_DR))
+		vcpu->state.dr7 = vmcs_read(GUEST_DR7);
 }
 
 static void write_debug(struct lodge_vcpu *vcpu)
 {
-	vmcs_write(GUEST_DR7, vcpu->state.dr7);
-	vcpu->vmx->has_breakpoints = vcpu->state.dr7 & VMX_DR7_ENABLED;
+	u64 dr7 = lodge_effective_dr7(vcpu);
+
+	vmcs_write(GUEST_DR7, dr7);
+	vcpu->vmx->has_breakpoints = dr7 & VMX_DR7_ENABLED;
 }
 
 /*

@@ -26,7 +26,7 @@
 
 struct exception_rule {
 	u8 vector;
-	u8 policy;	/* LODGE_INTERCEPT_* that asks for it; 0 for always */
+	u16 policy;	/* LODGE_INTERCEPT_* that asks for it; 0 for always */
 };
 
 /*
@@ -49,6 +49,18 @@ static const struct exception_rule exception_rules[] = {
 	{ LODGE_VECTOR_DB },
 	/* Guest debugging. */
 	{ LODGE_VECTOR_BP,	LODGE_INTERCEPT_BP },
+	{ LODGE_VECTOR_DE,	LODGE_INTERCEPT_EXCEPTIONS },
+	{ LODGE_VECTOR_BR,	LODGE_INTERCEPT_EXCEPTIONS },
+	{ LODGE_VECTOR_UD,	LODGE_INTERCEPT_EXCEPTIONS },
+	{ LODGE_VECTOR_NM,	LODGE_INTERCEPT_EXCEPTIONS },
+	{ LODGE_VECTOR_DF,	LODGE_INTERCEPT_EXCEPTIONS },
+	{ LODGE_VECTOR_TS,	LODGE_INTERCEPT_EXCEPTIONS },
+	{ LODGE_VECTOR_NP,	LODGE_INTERCEPT_EXCEPTIONS },
+	{ LODGE_VECTOR_SS,	LODGE_INTERCEPT_EXCEPTIONS },
+	{ LODGE_VECTOR_GP,	LODGE_INTERCEPT_EXCEPTIONS },
+	{ LODGE_VECTOR_PF,	LODGE_INTERCEPT_EXCEPTIONS },
+	{ LODGE_VECTOR_MF,	LODGE_INTERCEPT_EXCEPTIONS },
+	{ LODGE_VECTOR_XM,	LODGE_INTERCEPT_EXCEPTIONS },
 };
 
 /* Instructions that are #UD while their control is off, and what asks for that. */
@@ -68,7 +80,7 @@ struct initial_field {
 
 /* Fields that no block of state and no policy writes; what is 0 in a new VMCS, too. */
 static const struct initial_field initial_fields[] = {
-	/* #PF exits by the exception bitmap alone: never. */
+	/* Whether #PF exits is told by the exception bitmap alone. */
 	{ PAGE_FAULT_ERROR_CODE_MASK, 0 },
 	{ PAGE_FAULT_ERROR_CODE_MATCH, 0 },
 	{ CR3_TARGET_COUNT, 0 },
