@@ -266,16 +266,42 @@ long vcpu_set_debugregs(struct ioctl_args *args)
 	state = lodge_regs_change(args->vcpu, LODGE_STATE_DRS);
 	memcpy(state->dr, debug->db, sizeof(state->dr));
 	state->dr6 = debug->dr6 | LODGE_DR6_FIXED_1;
-	state->dr7 = (debug->dr7 & 0xffff2bff) | LODGE_DR7_FIXED_1;
+	state->dr7 = (debug->dr7 & LODGE_DR7_VOLATILE) | LODGE_DR7_FIXED_1;
 	return 0;
+}
+
+/* There is one that waits or one whose delivery has begun, never both. */
+static void get_exception(struct lodge_vcpu *vcpu, struct kvm_vcpu_events *events)
+{
+	bool shows_payloads = READ_ONCE(vcpu->vm->shows_payloads);
+	const struct lodge_event *exception = &vcpu->events.injected;
+	bool is_pending = vcpu->events.exception.class == LODGE_EVENT_EXCEPTION;
+
+	if (shows_payloads)
+		events->flags |= KVM_VCPUEVENT_VALID_PAYLOAD;
+	else
+		event_deliver_payload(vcpu);
+	if (is_pending)
+		exception = &vcpu->events.exception;
+	else if (exception->class != LODGE_EVENT_EXCEPTION)
+		return;
+
+	events->exception.injected = !is_pending || !shows_payloads;
+	events->exception.pending = is_pending;
+	events->exception.nr = exception->vector;
+	events->exception.has_error_code = exception->has_error;
+	events->exception.error_code = exception->error_code;
+	events->exception_has_payload = exception->has_payload;
+	if (exception->has_payload)
+		events->exception_payload = exception->payload;
 }
 
 /**
  * vcpu_get_events() - KVM_GET_VCPU_EVENTS
  * @args: data is a struct kvm_vcpu_events
  *
- * Payloads have no place in what is reported: without KVM_CAP_EXCEPTION_PAYLOAD one that
- * waits takes effect now.
+ * Without KVM_CAP_EXCEPTION_PAYLOAD payloads have no place in what is reported: one that waits
+ * takes effect now. Nor is an exception that waits told from one whose delivery has begun.
  */
 long vcpu_get_events(struct ioctl_args *args)
 {
@@ -283,21 +309,10 @@ long vcpu_get_events(struct ioctl_args *args)
 	struct lodge_event_queue *queue = &vcpu->events;
 	struct kvm_vcpu_events *events = args->data;
 	struct lodge_x86_state *state;
-	struct lodge_event *exception;
 
 	event_collect_nmis(vcpu);
-	event_deliver_payload(vcpu);
 	state = lodge_regs_get(vcpu, LODGE_STATE_INTR);
-
-	exception = queue->injected.class == LODGE_EVENT_EXCEPTION ? &queue->injected :
-								    &queue->exception;
-	if (exception->class == LODGE_EVENT_EXCEPTION) {
-		events->exception.injected = 1;
-		events->exception.pending = exception == &queue->exception;
-		events->exception.nr = exception->vector;
-		events->exception.has_error_code = exception->has_error;
-		events->exception.error_code = exception->error_code;
-	}
+	get_exception(vcpu, events);
 
 	if (queue->injected.class == LODGE_EVENT_IRQ) {
 		events->interrupt.injected = 1;
@@ -314,24 +329,46 @@ long vcpu_get_events(struct ioctl_args *args)
 	events->nmi.injected = queue->injected.class == LODGE_EVENT_NMI;
 	events->nmi.pending = queue->nr_nmis != 0;
 	events->nmi.masked = state->nmi_blocked;
-	events->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	/* There is no system-management mode; an INIT that waits is reported in its place. */
+	if (vcpu->lapic)
+		events->smi.latched_init = lapic_has_init(vcpu);
+	events->flags |= KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
+			 KVM_VCPUEVENT_VALID_SMM;
+	if (READ_ONCE(vcpu->vm->shows_triple_fault)) {
+		events->flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+		events->triple_fault.pending = queue->triple_fault;
+	}
 	return 0;
+}
+
+/* Without payloads all exceptions are reported as injected, so that is what counts then. */
+static bool is_exception_pending(const struct kvm_vcpu_events *events)
+{
+	return (events->flags & KVM_VCPUEVENT_VALID_PAYLOAD) && events->exception.pending;
 }
 
 /* Only one event's delivery can have begun; the order is that of their priority. */
 static void set_injected(struct lodge_vcpu *vcpu, const struct kvm_vcpu_events *events)
 {
 	struct lodge_event *injected = &vcpu->events.injected;
+	bool is_pending = is_exception_pending(events);
+	struct lodge_event exception = {
+		.class = LODGE_EVENT_EXCEPTION,
+		.vector = events->exception.nr,
+		.has_error = events->exception.has_error_code,
+		.error_code = events->exception.error_code,
+		.has_payload = is_pending && events->exception_has_payload,
+		.payload = events->exception_payload,
+	};
 
 	memset(injected, 0, sizeof(*injected));
 	vcpu->events.exception.class = LODGE_EVENT_NONE;
 	vcpu->events.has_user_irq = false;
 
-	if (events->exception.injected) {
-		injected->class = LODGE_EVENT_EXCEPTION;
-		injected->vector = events->exception.nr;
-		injected->has_error = events->exception.has_error_code;
-		injected->error_code = events->exception.error_code;
+	if (is_pending) {
+		vcpu->events.exception = exception;
+	} else if (events->exception.injected) {
+		*injected = exception;
 	} else if (events->nmi.injected) {
 		injected->class = LODGE_EVENT_NMI;
 		injected->vector = LODGE_VECTOR_NMI;
@@ -343,7 +380,25 @@ static void set_injected(struct lodge_vcpu *vcpu, const struct kvm_vcpu_events *
 
 #define EVENTS_VALID_FLAGS	(KVM_VCPUEVENT_VALID_NMI_PENDING | \
 				 KVM_VCPUEVENT_VALID_SIPI_VECTOR | \
-				 KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM)
+				 KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM | \
+				 KVM_VCPUEVENT_VALID_PAYLOAD | KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
+
+static bool are_events_valid(struct lodge_vcpu *vcpu, const struct kvm_vcpu_events *events)
+{
+	u32 offered = EVENTS_VALID_FLAGS;
+
+	if (!READ_ONCE(vcpu->vm->shows_payloads))
+		offered &= ~KVM_VCPUEVENT_VALID_PAYLOAD;
+	if (!READ_ONCE(vcpu->vm->shows_triple_fault))
+		offered &= ~KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+	if (events->flags & ~offered)
+		return false;
+	if ((events->exception.injected || is_exception_pending(events)) &&
+	    (events->exception.nr > 31 || events->exception.nr == LODGE_VECTOR_NMI))
+		return false;
+	return !(events->flags & KVM_VCPUEVENT_VALID_SMM) ||
+	       !(events->smi.smm || events->smi.pending || events->smi.smm_inside_nmi);
+}
 
 /**
  * vcpu_set_events() - KVM_SET_VCPU_EVENTS
@@ -357,16 +412,12 @@ long vcpu_set_events(struct ioctl_args *args)
 	struct lodge_vcpu *vcpu = args->vcpu;
 	struct lodge_x86_state *state;
 
-	if (events->flags & ~EVENTS_VALID_FLAGS)
-		return -EINVAL;
-	if (events->exception.injected &&
-	    (events->exception.nr > 31 || events->exception.nr == LODGE_VECTOR_NMI))
-		return -EINVAL;
-	if ((events->flags & KVM_VCPUEVENT_VALID_SMM) &&
-	    (events->smi.smm || events->smi.pending || events->smi.latched_init))
+	if (!are_events_valid(vcpu, events))
 		return -EINVAL;
 
 	event_collect_nmis(vcpu);
+	if (events->exception.injected || is_exception_pending(events))
+		guest_debug_skip_trap_insn(vcpu, events->exception.nr);
 	set_injected(vcpu, events);
 
 	state = lodge_regs_change(vcpu, LODGE_STATE_INTR);
@@ -380,6 +431,10 @@ long vcpu_set_events(struct ioctl_args *args)
 	}
 	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
 		vcpu->events.nr_nmis = events->nmi.pending ? 1 : 0;
+	if ((events->flags & KVM_VCPUEVENT_VALID_SMM) && vcpu->lapic)
+		lapic_set_init(vcpu, events->smi.latched_init);
+	if (events->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
+		vcpu->events.triple_fault = events->triple_fault.pending;
 	if ((events->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR) && vcpu->lapic)
 		lapic_set_sipi_vector(vcpu, events->sipi_vector);
 	return 0;

@@ -54,6 +54,8 @@ struct lodge_vm {
 	struct xarray vcpus;		/* [m] index -> vCPU; entries never go before the VM */
 	u32 nr_vcpus;			/* [m] */
 	u32 bsp_id;			/* [m] id of the bootstrap processor */
+	bool shows_payloads;		/* [m] vCPU events: pending exceptions and payloads */
+	bool shows_triple_fault;	/* [m] vCPU events: a triple fault that waits */
 
 	/* Memory, kmod/mmu. */
 	struct lodge_memslots __rcu *memslots;	/* [s] */

@@ -58,6 +58,12 @@ static long enable_cap(struct ioctl_args *args)
 	case KVM_CAP_DIRTY_LOG_RING:
 	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
 		return dirty_ring_enable(args->vm, cap->args[0]);
+	case KVM_CAP_EXCEPTION_PAYLOAD:
+		WRITE_ONCE(args->vm->shows_payloads, !!cap->args[0]);
+		return 0;
+	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
+		WRITE_ONCE(args->vm->shows_triple_fault, !!cap->args[0]);
+		return 0;
 	default:
 		return -EINVAL;
 	}

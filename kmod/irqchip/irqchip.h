@@ -360,6 +360,8 @@ int lapic_highest_irr(struct lodge_vcpu *vcpu);
  * An INIT must be taken first.
  */
 bool lapic_take_init(struct lodge_vcpu *vcpu);
+bool lapic_has_init(struct lodge_vcpu *vcpu);
+void lapic_set_init(struct lodge_vcpu *vcpu, bool has_arrived);
 bool lapic_take_sipi(struct lodge_vcpu *vcpu, u8 *vector);
 void lapic_raise_sipi(struct lodge_vcpu *vcpu);		/* with the vector that is there */
 void lapic_set_sipi_vector(struct lodge_vcpu *vcpu, u8 vector);

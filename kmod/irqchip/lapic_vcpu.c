@@ -269,6 +269,17 @@ bool lapic_take_init(struct lodge_vcpu *vcpu)
 	return test_and_clear_bit(LAPIC_ARRIVED_INIT, &model->arrived);
 }
 
+bool lapic_has_init(struct lodge_vcpu *vcpu)
+{
+	return test_bit(LAPIC_ARRIVED_INIT, &vcpu->lapic->model.arrived);
+}
+
+void lapic_set_init(struct lodge_vcpu *vcpu, bool has_arrived)
+{
+	assign_bit(LAPIC_ARRIVED_INIT, &vcpu->lapic->model.arrived, has_arrived);
+	lodge_request(vcpu, LODGE_REQ_INIT_SIPI);
+}
+
 bool lapic_take_sipi(struct lodge_vcpu *vcpu, u8 *vector)
 {
 	struct lapic *model = &vcpu->lapic->model;
