@@ -82,6 +82,9 @@ long vcpu_set_events(struct ioctl_args *args);
 long vcpu_get_mp_state(struct ioctl_args *args);
 long vcpu_set_mp_state(struct ioctl_args *args);
 
+/* sync_regs.c */
+long sync_regs_run(struct ioctl_args *args);
+
 /* vm_ioctl.c */
 int vm_fd_create(void);
 

@@ -470,15 +470,12 @@ static int complete_and_loop(struct lodge_vcpu *vcpu)
  * @vcpu: loaded vCPU
  *
  * Return: 0 with vcpu->run filled; -EINTR for a signal or immediate_exit; -EFAULT if
- * memory of a slot is not there; -EINVAL for a bad kvm_run.cr8 or for registers to be
- * synchronised, which is not offered.
+ * memory of a slot is not there; -EINVAL for a bad kvm_run.cr8.
  */
 int vcpu_run(struct lodge_vcpu *vcpu)
 {
 	int ret;
 
-	if (vcpu->run->kvm_valid_regs || vcpu->run->kvm_dirty_regs)
-		return -EINVAL;
 	ret = take_user_input(vcpu);
 	if (ret)
 		return ret;

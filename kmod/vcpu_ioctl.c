@@ -25,7 +25,7 @@
 
 static long run(struct ioctl_args *args)
 {
-	return args->value ? -EINVAL : vcpu_run(args->vcpu);
+	return args->value ? -EINVAL : sync_regs_run(args);
 }
 
 static int get_one_msr(struct lodge_vcpu *vcpu, struct kvm_msr_entry *entry)
