@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * KVM_GET_VCPU_EVENTS and KVM_SET_VCPU_EVENTS: injected exceptions with and
- * without error codes, interrupts, NMIs, the interrupt shadow, and values that
- * must be refused.
+ * without error codes, payloads, interrupts, NMIs, the interrupt shadow, triple
+ * faults, no system-management mode, and values that must be refused.
  */
 #include <string.h>
 
@@ -208,6 +208,174 @@ static void bad_values(void)
 	vm_destroy(vm);
 }
 
+static int __enable(struct vm *vm, uint32_t cap, uint64_t value)
+{
+	struct kvm_enable_cap enable = { .cap = cap, .args = { value } };
+
+	return __vm_ioctl(vm, KVM_ENABLE_CAP, &enable);
+}
+
+static volatile uint64_t guest_cr2, guest_dr6;
+
+static void guest_record_payload(struct guest_regs *regs)
+{
+	guest_record(regs);
+	asm volatile("mov %%cr2, %0" : "=r"(guest_cr2));
+	asm volatile("mov %%dr6, %0" : "=r"(guest_dr6));
+}
+
+static void guest_wait_for_payload(void)
+{
+	guest_handlers[PF_VECTOR] = guest_record_payload;
+	guest_handlers[DB_VECTOR] = guest_record_payload;
+	for (;;)
+		GUEST_SYNC(1);
+}
+
+static void payload_of_page_fault(struct vm *vm, struct vcpu *vcpu)
+{
+	struct kvm_vcpu_events events = { .flags = KVM_VCPUEVENT_VALID_PAYLOAD }, back;
+
+	events.exception.pending = 1;
+	events.exception.nr = 32;
+	ASSERT_ERRNO(__vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events), EINVAL);
+	events.exception.nr = PF_VECTOR;
+	events.exception.has_error_code = 1;
+	events.exception.error_code = PFERR_WRITE;
+	events.exception_has_payload = 1;
+	events.exception_payload = 0x12345000;
+	vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events);
+	vcpu_ioctl(vcpu, KVM_GET_VCPU_EVENTS, &back);
+	ASSERT_EQ(back.exception.pending, 1);
+	ASSERT_EQ(back.exception.injected, 0);
+	ASSERT_EQ(back.exception_has_payload, 1);
+	ASSERT_EQ(back.exception_payload, 0x12345000u);
+	ASSERT_NE(vcpu_sregs(vcpu).cr2, 0x12345000u);
+	vcpu_run_sync(vcpu, 1);
+	ASSERT_EQ(GUEST(vm, guest_seen).vector, (uint64_t)PF_VECTOR);
+	ASSERT_EQ(GUEST(vm, guest_seen).error, (uint64_t)PFERR_WRITE);
+	ASSERT_EQ(GUEST(vm, guest_cr2), 0x12345000u);
+}
+
+static void payload_of_debug(struct vm *vm, struct vcpu *vcpu)
+{
+	const uint64_t causes = BIT(14) | BIT(2);
+	struct kvm_vcpu_events events = { .flags = KVM_VCPUEVENT_VALID_PAYLOAD };
+	struct kvm_debugregs debug;
+
+	events.exception.pending = 1;
+	events.exception.nr = DB_VECTOR;
+	events.exception_has_payload = 1;
+	events.exception_payload = causes;
+	vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events);
+	vcpu_ioctl(vcpu, KVM_GET_DEBUGREGS, &debug);
+	ASSERT_EQ(debug.dr6 & causes, 0u);
+	vcpu_run_sync(vcpu, 1);
+	ASSERT_EQ(GUEST(vm, guest_seen).vector, (uint64_t)DB_VECTOR);
+	ASSERT_EQ(GUEST(vm, guest_dr6) & causes, causes);
+}
+
+/* An exception that waits, with what its delivery puts into CR2 or DR6. */
+static void payloads(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_add(vm, 0, guest_wait_for_payload);
+	struct kvm_vcpu_events events;
+
+	REQUIRE_CAP(KVM_CAP_EXCEPTION_PAYLOAD);
+	vcpu_run_sync(vcpu, 1);
+	complete_io(vcpu);
+	vcpu_ioctl(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	ASSERT_EQ(events.flags & KVM_VCPUEVENT_VALID_PAYLOAD, 0u);
+	events.flags = KVM_VCPUEVENT_VALID_PAYLOAD;
+	ASSERT_ERRNO(__vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events), EINVAL);
+
+	ASSERT_EQ(__enable(vm, KVM_CAP_EXCEPTION_PAYLOAD, 1), 0);
+	vcpu_ioctl(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	ASSERT_NE(events.flags & KVM_VCPUEVENT_VALID_PAYLOAD, 0u);
+	ASSERT_EQ(events.exception.pending, 0);
+	payload_of_page_fault(vm, vcpu);
+	complete_io(vcpu);
+	payload_of_debug(vm, vcpu);
+	vm_destroy(vm);
+}
+
+/* A triple fault that waits: seen, set and cleared, once that is enabled. */
+static void triple_fault(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_add(vm, 0, guest_wait_for_event);
+	struct kvm_vcpu_events events;
+
+	REQUIRE_CAP(KVM_CAP_X86_TRIPLE_FAULT_EVENT);
+	vcpu_run_sync(vcpu, 1);
+	complete_io(vcpu);
+	vcpu_ioctl(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	ASSERT_EQ(events.flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT, 0u);
+	events.flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+	ASSERT_ERRNO(__vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events), EINVAL);
+
+	ASSERT_EQ(__enable(vm, KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1), 0);
+	vcpu_ioctl(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	ASSERT_NE(events.flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT, 0u);
+	ASSERT_EQ(events.triple_fault.pending, 0);
+	events.triple_fault.pending = 1;
+	vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events);
+	vcpu_ioctl(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	ASSERT_EQ(events.triple_fault.pending, 1);
+	events.triple_fault.pending = 0;
+	vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events);
+	vcpu_run_sync(vcpu, 1);
+	complete_io(vcpu);
+	events.triple_fault.pending = 1;
+	vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events);
+	vcpu_run_to(vcpu, KVM_EXIT_SHUTDOWN);
+	vm_destroy(vm);
+}
+
+/* No vCPU is in system-management mode, and where there is none, none can be put there. */
+static void system_management(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_add(vm, 0, guest_return);
+	struct kvm_vcpu_events events;
+
+	vcpu_ioctl(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	ASSERT_NE(events.flags & KVM_VCPUEVENT_VALID_SMM, 0u);
+	ASSERT_EQ(events.smi.smm, 0);
+	ASSERT_EQ(events.smi.pending, 0);
+	vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events);
+	if (!node_check(KVM_CAP_X86_SMM)) {
+		ASSERT_ERRNO(__vcpu_ioctl(vcpu, KVM_SMI, 0), ENOTTY);
+		events.smi.smm = 1;
+		ASSERT_ERRNO(__vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events), EINVAL);
+		events.smi.smm = 0;
+		events.smi.pending = 1;
+		ASSERT_ERRNO(__vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events), EINVAL);
+	}
+	vcpu_run_done(vcpu);
+	vm_destroy(vm);
+}
+
+/* An INIT that has arrived is reported as one held back; taken away it has no effect. */
+static void latched_init(void)
+{
+	struct vm *vm = vm_create_with_irqchip();
+	struct vcpu *vcpu = vcpu_add(vm, 0, guest_return);
+	struct kvm_vcpu_events events;
+
+	vcpu_ioctl(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	ASSERT_EQ(events.smi.latched_init, 0);
+	events.smi.latched_init = 1;
+	vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events);
+	vcpu_ioctl(vcpu, KVM_GET_VCPU_EVENTS, &events);
+	ASSERT_EQ(events.smi.latched_init, 1);
+	events.smi.latched_init = 0;
+	vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events);
+	vcpu_run_done(vcpu);
+	vm_destroy(vm);
+}
+
 /* Any bytes: refused, or the guest's trouble. */
 static void hostile_values(void)
 {
@@ -235,6 +403,10 @@ static const struct test_case cases[] = {
 	{ "nmi_and_interrupt", nmi_and_interrupt },
 	{ "nmi_mask", nmi_mask },
 	{ "shadow", shadow },
+	{ "payloads", payloads },
+	{ "triple_fault", triple_fault },
+	{ "system_management", system_management },
+	{ "latched_init", latched_init },
 	{ "bad_values", bad_values },
 	{ "hostile_values", hostile_values },
 };
