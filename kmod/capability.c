@@ -16,6 +16,7 @@
 static const int constant[] = {
 	[KVM_CAP_IRQCHIP]			= 1,
 	[KVM_CAP_HLT]				= 1,
+	[KVM_CAP_VAPIC]				= 1,
 	[KVM_CAP_USER_MEMORY]			= 1,
 	[KVM_CAP_SET_TSS_ADDR]			= 1,
 	[KVM_CAP_EXT_CPUID]			= 1,

@@ -267,6 +267,8 @@ static void note_exit(struct lodge_vcpu *vcpu)
 		vcpu->cr8 = exit->cr8;
 	else if (unlikely(exit->cr8 != lapic_get_cr8(vcpu)))
 		lapic_set_cr8(vcpu, exit->cr8);
+	if (vcpu->lapic)
+		lapic_vapic_load(vcpu);
 	if (vcpu->events.injected.class || exit->interrupted.class)
 		event_requeue(vcpu, &exit->interrupted);
 }
@@ -378,6 +380,8 @@ static int run_once(struct lodge_vcpu *vcpu)
 			vcpu->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
 			return LODGE_RETURN_TO_USER;
 		}
+		if (vcpu->lapic && irqchip_report(vcpu))
+			return LODGE_RETURN_TO_USER;
 		handle_requests(vcpu);
 	}
 	if (unlikely(vcpu->events.triple_fault)) {
@@ -388,6 +392,8 @@ static int run_once(struct lodge_vcpu *vcpu)
 	/* An INIT was among the requests. */
 	if (!is_startable(vcpu))
 		return LODGE_RESUME_GUEST;
+	if (vcpu->lapic)
+		lapic_vapic_store(vcpu);
 	return enter_guest(vcpu);
 }
 

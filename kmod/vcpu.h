@@ -119,7 +119,8 @@ struct lodge_vcpu {
 	struct lodge_fpu *fpu;		/* [i] pointer */
 	struct lodge_msrs *msrs;	/* [i] pointer */
 	struct lodge_vcpu_clock *clock;	/* [i] pointer */
-	struct lodge_lapic *lapic;	/* [i] NULL without in-kernel irqchip */
+	struct lodge_lapic *lapic;	/* [i] NULL where user space has the LAPICs */
+	bool reports_tpr;		/* [v] KVM_TPR_ACCESS_REPORTING */
 
 	/* Policy, floor 4. */
 	struct lodge_event_queue events;	/* [v] */

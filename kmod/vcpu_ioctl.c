@@ -191,6 +191,23 @@ static long set_lapic(struct ioctl_args *args)
 	return lapic_set_state(args->vcpu, args->data);
 }
 
+static long tpr_access_reporting(struct ioctl_args *args)
+{
+	const struct kvm_tpr_access_ctl *control = args->data;
+
+	if (control->flags)
+		return -EINVAL;
+	args->vcpu->reports_tpr = control->enabled;
+	return 0;
+}
+
+static long set_vapic_addr(struct ioctl_args *args)
+{
+	const struct kvm_vapic_addr *address = args->data;
+
+	return lapic_set_vapic(args->vcpu, address->vapic_addr);
+}
+
 static long queue_interrupt(struct ioctl_args *args)
 {
 	const struct kvm_interrupt *interrupt = args->data;
@@ -299,6 +316,8 @@ static const struct ioctl_entry vcpu_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_GET_CPUID2, IOCTL_IN | IOCTL_OUT, get_cpuid2),
 	IOCTL_ENTRY(KVM_GET_LAPIC, IOCTL_OUT | IOCTL_NEEDS_LAPIC, get_lapic),
 	IOCTL_ENTRY(KVM_SET_LAPIC, IOCTL_IN | IOCTL_NEEDS_LAPIC, set_lapic),
+	IOCTL_ENTRY(KVM_TPR_ACCESS_REPORTING, IOCTL_IN | IOCTL_OUT, tpr_access_reporting),
+	IOCTL_ENTRY(KVM_SET_VAPIC_ADDR, IOCTL_IN | IOCTL_NEEDS_LAPIC, set_vapic_addr),
 	IOCTL_ENTRY(KVM_GET_MP_STATE, IOCTL_OUT, vcpu_get_mp_state),
 	IOCTL_ENTRY(KVM_SET_MP_STATE, IOCTL_IN, vcpu_set_mp_state),
 	IOCTL_ENTRY(KVM_GET_VCPU_EVENTS, IOCTL_OUT, vcpu_get_events),

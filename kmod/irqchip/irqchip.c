@@ -242,6 +242,20 @@ int irqchip_accept(struct lodge_vcpu *vcpu)
 	return vector;
 }
 
+bool irqchip_report(struct lodge_vcpu *vcpu)
+{
+	struct lodge_lapic *lapic = vcpu->lapic;
+	struct kvm_run *run = vcpu->run;
+
+	if (lodge_request_take(vcpu, LODGE_REQ_TPR_ACCESS)) {
+		run->exit_reason = KVM_EXIT_TPR_ACCESS;
+		run->tpr_access.rip = lapic->tpr_rip;
+		run->tpr_access.is_write = lapic->tpr_is_written;
+		return true;
+	}
+	return false;
+}
+
 static struct pit_device *pit_behind(struct lodge_vm *vm, u32 first_pin, u32 mask)
 {
 	struct lodge_irqchip *irqchip = vm->irqchip;

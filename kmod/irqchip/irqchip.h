@@ -131,6 +131,15 @@ int irqchip_next_vector(struct lodge_vcpu *vcpu);
 int irqchip_accept(struct lodge_vcpu *vcpu);
 
 /**
+ * irqchip_report() - tell user space what it wants to know of the LAPIC's doings
+ * @vcpu: vCPU with LAPIC and pending requests; own thread
+ *
+ * Return: whether vcpu->run was filled for an exit: KVM_EXIT_TPR_ACCESS,
+ * KVM_EXIT_IOAPIC_EOI.
+ */
+bool irqchip_report(struct lodge_vcpu *vcpu);
+
+/**
  * struct irqchip_watcher - somebody who wants to know when the guest has ended an interrupt
  * @list: irqchip.c's
  * @gsi: which
@@ -363,6 +372,22 @@ bool lapic_take_init(struct lodge_vcpu *vcpu);
 bool lapic_take_sipi(struct lodge_vcpu *vcpu, u8 *vector);
 void lapic_raise_sipi(struct lodge_vcpu *vcpu);		/* with the vector that is there */
 void lapic_set_sipi_vector(struct lodge_vcpu *vcpu, u8 vector);
+
+/* vapic.c: the TPR in the guest's memory. All in the own thread, which may sleep. */
+
+/**
+ * lapic_set_vapic() - KVM_SET_VAPIC_ADDR
+ * @vcpu: vCPU with LAPIC
+ * @gpa: four bytes of guest memory, or 0: the TPR is the LAPIC's alone again, as after RESET
+ *       and INIT
+ *
+ * Return: 0; -EINVAL if there is no memory that can be written.
+ */
+int lapic_set_vapic(struct lodge_vcpu *vcpu, gpa_t gpa);
+
+/* After each exit of a vCPU with LAPIC: take the TPR over; before each entry: the reverse. */
+void lapic_vapic_load(struct lodge_vcpu *vcpu);
+void lapic_vapic_store(struct lodge_vcpu *vcpu);
 
 /* lapic_timer.c: expiry sets LODGE_REQ_TIMER and kicks. */
 

@@ -298,7 +298,7 @@ int lapic_register_read(const struct lapic *lapic, u32 offset, u32 *value)
 
 static void end_of_interrupt(struct lapic *lapic, struct lapic_effect *effect)
 {
-	int vector = bank_highest(lapic, APIC_ISR);
+	int vector = lapic_isr_highest(lapic);
 
 	/* Linux ends interrupts that it has not got, while it looks for the timer. */
 	if (vector < 0)
@@ -502,7 +502,7 @@ int lapic_register_write(struct lapic *lapic, u32 offset, u32 value,
 u8 lapic_ppr(const struct lapic *lapic)
 {
 	u32 tpr = lapic_reg(lapic, APIC_TASKPRI) & 0xff;
-	int isr = bank_highest(lapic, APIC_ISR);
+	int isr = lapic_isr_highest(lapic);
 
 	if (isr < 0 || (tpr & 0xf0) >= (isr & 0xf0))
 		return tpr;
@@ -518,6 +518,17 @@ u8 lapic_ppr(const struct lapic *lapic)
 int lapic_irr_highest(const struct lapic *lapic)
 {
 	return bank_highest(lapic, APIC_IRR);
+}
+
+/**
+ * lapic_isr_highest() - highest vector in service
+ * @lapic: the LAPIC
+ *
+ * Return: vector, or -1.
+ */
+int lapic_isr_highest(const struct lapic *lapic)
+{
+	return bank_highest(lapic, APIC_ISR);
 }
 
 /**

@@ -134,6 +134,7 @@ int lapic_icr_write(struct lapic *lapic, u64 value, struct lapic_effect *effect)
 
 u8 lapic_ppr(const struct lapic *lapic);
 int lapic_irr_highest(const struct lapic *lapic);
+int lapic_isr_highest(const struct lapic *lapic);
 int lapic_deliverable(const struct lapic *lapic);
 void lapic_acknowledge(struct lapic *lapic, u8 vector);
 

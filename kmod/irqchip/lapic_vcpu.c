@@ -100,6 +100,7 @@ void lapic_reset(struct lodge_vcpu *vcpu, bool is_init)
 
 	lapic_model_reset(&lapic->model, is_bsp(vcpu), is_init);
 	lapic_timer_reset(lapic);
+	lapic->vapic = 0;
 	if (!is_init)
 		vcpu->apic_base = lapic->model.base;
 	apic_bus_rebuild(vcpu->vm);
@@ -171,6 +172,8 @@ int lapic_msr_read(struct lodge_vcpu *vcpu, u32 msr, u64 *value)
 		*value = lapic_timer_current_count(lapic);
 		return 0;
 	}
+	if (offset == APIC_TASKPRI)
+		vapic_note_tpr_access(lapic, false);
 	ret = lapic_register_read(&lapic->model, offset, &low);
 	if (!ret)
 		*value = low;
@@ -190,6 +193,8 @@ int lapic_msr_write(struct lodge_vcpu *vcpu, u32 msr, u64 value)
 	}
 	if (!is_mode(vcpu, true) || offset >= KVM_APIC_REG_SIZE)
 		return -EINVAL;
+	if (offset == APIC_TASKPRI)
+		vapic_note_tpr_access(lapic, true);
 	effect.what = 0;
 	if (offset == APIC_ICR)
 		ret = lapic_icr_write(&lapic->model, value, &effect);
@@ -221,6 +226,8 @@ void lapic_mmio_read(struct lodge_vcpu *vcpu, u32 offset, unsigned int len, void
 	/* The upper 12 bytes of each register's 16 are nothing. */
 	if (offset - reg + len > sizeof(value) || reg >= KVM_APIC_REG_SIZE)
 		return;
+	if (reg == APIC_TASKPRI)
+		vapic_note_tpr_access(lapic, false);
 	if (reg == APIC_TMCCT)
 		value = lapic_timer_current_count(lapic);
 	else if (lapic_register_read(&lapic->model, reg, &value))
@@ -237,6 +244,8 @@ void lapic_mmio_write(struct lodge_vcpu *vcpu, u32 offset, unsigned int len,
 	if (!is_mode(vcpu, false) || len != 4 || (offset & 0xf) ||
 	    offset >= KVM_APIC_REG_SIZE)
 		return;
+	if (offset == APIC_TASKPRI)
+		vapic_note_tpr_access(vcpu->lapic, true);
 	effect.what = 0;
 	lapic_register_write(&vcpu->lapic->model, offset, *(const u32 *)data, &effect);
 	/* A refused write has an effect too: the error interrupt. */
