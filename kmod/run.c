@@ -411,8 +411,7 @@ static int run_loop(struct lodge_vcpu *vcpu)
 		if (ret != LODGE_RESUME_GUEST)
 			return ret;
 
-		if (!vcpu->lapic && run->request_interrupt_window &&
-		    event_is_ready_for_user_irq(vcpu)) {
+		if (event_wants_user_irq(vcpu) && event_is_ready_for_user_irq(vcpu)) {
 			run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 			return LODGE_RETURN_TO_USER;
 		}

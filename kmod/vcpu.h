@@ -61,7 +61,7 @@ struct lodge_event_queue {
 	struct lodge_event injected;	/* delivery began and was cut off: goes first */
 	struct lodge_event exception;	/* raised, delivery not begun */
 	u32 nr_nmis;			/* NMIs waiting, at most 2 */
-	bool has_user_irq;		/* KVM_INTERRUPT without a LAPIC */
+	bool has_user_irq;		/* KVM_INTERRUPT; with a LAPIC it waits at LINT0 */
 	u8 user_vector;
 	bool triple_fault;
 };

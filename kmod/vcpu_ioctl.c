@@ -215,8 +215,11 @@ static long queue_interrupt(struct ioctl_args *args)
 
 	if (interrupt->irq >= 256)
 		return -EINVAL;
-	if (vcpu->lapic)
+	if (irqchip_has_pic(vcpu->vm))
 		return -ENXIO;
+	/* A LAPIC holds what its PIC sends until it can be taken: there is one place. */
+	if (vcpu->lapic && vcpu->events.has_user_irq)
+		return -EEXIST;
 	vcpu->events.has_user_irq = true;
 	vcpu->events.user_vector = interrupt->irq;
 	return 0;
@@ -300,6 +303,8 @@ static const struct ioctl_entry vcpu_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_SET_REGS, IOCTL_IN, vcpu_set_regs),
 	IOCTL_ENTRY(KVM_GET_SREGS, IOCTL_OUT, vcpu_get_sregs),
 	IOCTL_ENTRY(KVM_SET_SREGS, IOCTL_IN, vcpu_set_sregs),
+	IOCTL_ENTRY(KVM_GET_SREGS2, IOCTL_OUT, vcpu_get_sregs2),
+	IOCTL_ENTRY(KVM_SET_SREGS2, IOCTL_IN, vcpu_set_sregs2),
 	IOCTL_ENTRY(KVM_GET_FPU, IOCTL_OUT, get_fpu),
 	IOCTL_ENTRY(KVM_SET_FPU, IOCTL_IN, set_fpu),
 	IOCTL_ENTRY(KVM_GET_XSAVE, IOCTL_OUT, get_xsave),
@@ -412,7 +417,11 @@ static int check_new_id(struct lodge_vm *vm, u32 id)
 	struct lodge_vcpu *vcpu;
 	unsigned long index;
 
-	if (id >= LODGE_MAX_VCPU_ID || vm->nr_vcpus >= LODGE_MAX_VCPUS)
+	if (vm->nr_vcpus >= LODGE_MAX_VCPUS)
+		return -EINVAL;
+	if (!vm->max_vcpu_ids)
+		vm->max_vcpu_ids = LODGE_MAX_VCPU_ID;
+	if (id >= vm->max_vcpu_ids)
 		return -EINVAL;
 	lodge_for_each_vcpu(vm, index, vcpu) {
 		if (vcpu->id == id)

@@ -54,6 +54,8 @@ struct lodge_vm {
 	struct xarray vcpus;		/* [m] index -> vCPU; entries never go before the VM */
 	u32 nr_vcpus;			/* [m] */
 	u32 bsp_id;			/* [m] id of the bootstrap processor */
+	u32 max_vcpu_ids;		/* [m] ids are below; 0 until it is enabled or needed */
+	u32 x2apic_api;			/* [m] KVM_X2APIC_API_*, which only come; read anywhere */
 
 	/* Memory, kmod/mmu. */
 	struct lodge_memslots __rcu *memslots;	/* [s] */
@@ -77,7 +79,7 @@ struct lodge_vm {
 	struct list_head irqfds;	/* under irq_lock */
 	struct list_head resamplers;	/* under irq_lock */
 	struct work_struct irqfd_reaper;
-	struct lodge_irqchip *irqchip;	/* [m] set once; NULL without in-kernel irqchip */
+	struct lodge_irqchip *irqchip;	/* [m] set once; NULL without in-kernel LAPICs */
 	struct lodge_irq_routing *routing;	/* written under irq_lock, read under srcu */
 	struct lodge_vm_clock *clock;	/* [i] pointer */
 };

@@ -7,16 +7,34 @@
 #include <asm/apicdef.h>
 #include <asm/msr-index.h>
 #include <linux/slab.h>
+#include <linux/srcu.h>
 
 #include "../request.h"
 #include "apic_bus.h"
 #include "ioapic.h"
 #include "lapic_timer.h"
 #include "models.h"
+#include "routing.h"
 
 static bool is_bsp(struct lodge_vcpu *vcpu)
 {
 	return vcpu->id == vcpu->vm->bsp_id;
+}
+
+/* Is the vector one that user space's IOAPIC has this LAPIC get by a level? */
+static bool user_ioapic_waits(struct lodge_vcpu *vcpu, u8 vector)
+{
+	int srcu = srcu_read_lock(&vcpu->vm->srcu);
+	const struct lodge_irq_routing *routing = READ_ONCE(vcpu->vm->routing);
+	const struct route *route, *end;
+	bool waits = false;
+
+	end = routing_end(routing, vcpu->vm->irqchip->nr_user_pins);
+	for (route = routing ? routing->routes : NULL; route < end && !waits; route++)
+		waits = route->message.is_level && route->message.vector == vector &&
+			apic_bus_reaches(vcpu, &route->message);
+	srcu_read_unlock(&vcpu->vm->srcu, srcu);
+	return waits;
 }
 
 /*
@@ -28,6 +46,13 @@ static void broadcast_eoi(struct lodge_vcpu *vcpu, u8 vector, bool is_level)
 	struct ioapic *ioapic = &vcpu->vm->irqchip->ioapic;
 	u32 pins;
 
+	if (vcpu->vm->irqchip->is_split) {
+		if (user_ioapic_waits(vcpu, vector)) {
+			vcpu->lapic->ended = vector;
+			lodge_request_set(vcpu, LODGE_REQ_IOAPIC_EOI);
+		}
+		return;
+	}
 	if (!is_level && !ioapic_watches(ioapic, vector))
 		return;
 	pins = ioapic_pins_of(ioapic, vector, is_level);
@@ -111,9 +136,14 @@ void lapic_set_features(struct lodge_vcpu *vcpu, const struct lapic_features *fe
 	vcpu->lapic->model.features = *features;
 }
 
+static bool has_full_ids(struct lodge_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->vm->x2apic_api) & KVM_X2APIC_API_USE_32BIT_IDS;
+}
+
 void lapic_get_state(struct lodge_vcpu *vcpu, struct kvm_lapic_state *state)
 {
-	lapic_model_get_state(&vcpu->lapic->model, state);
+	lapic_model_get_state(&vcpu->lapic->model, state, has_full_ids(vcpu));
 	*(u32 *)(state->regs + APIC_TMCCT) = lapic_timer_current_count(vcpu->lapic);
 }
 
@@ -121,7 +151,7 @@ int lapic_set_state(struct lodge_vcpu *vcpu, const struct kvm_lapic_state *state
 {
 	int ret;
 
-	ret = lapic_model_set_state(&vcpu->lapic->model, state);
+	ret = lapic_model_set_state(&vcpu->lapic->model, state, has_full_ids(vcpu));
 	if (ret)
 		return ret;
 	lapic_timer_resume(vcpu->lapic, *(const u32 *)(state->regs + APIC_TMCCT));
