@@ -65,7 +65,9 @@ show() {	# name of a machine: the tail of what it said, as a diagnosis
 # The guest's user space: busybox, the modules, and the job that the kernel's command line names.
 make_guest() {
 	root=$work/root
-	mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/mnt" "$root/modules" "$root/tmp"
+	for folder in bin proc sys dev mnt modules tmp; do
+		mkdir -p "$root/$folder"
+	done
 	cp /bin/busybox "$root/bin/"
 	cp /guest/*.ko "$root/modules/" 2>/dev/null
 	cat >"$root/init" <<'EOF'
@@ -76,8 +78,8 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
-for name in virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk failover \
-	net_failover virtio_net fuse virtiofs; do
+for name in virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk \
+	failover net_failover virtio_net fuse virtiofs; do
 	[ -e /modules/$name.ko ] && insmod /modules/$name.ko
 done
 job=$(sed -n 's/.*job=\([a-z]*\).*/\1/p' /proc/cmdline)
@@ -218,8 +220,9 @@ case_devices() {
 	{ echo "hello disk"; dd if=/dev/zero bs=64k count=16 2>/dev/null; } >"$work/disk"
 	/usr/lib/qemu/virtiofsd --socket-path="$work/fs.sock" -o source="$work/share" -o sandbox=chroot \
 		>"$work/virtiofsd.log" 2>&1 &
-	start devices -machine q35,memory-backend=ram -object memory-backend-memfd,id=ram,size=256M,share=on \
-		-no-reboot -smp 2 -drive "if=none,id=d,format=raw,file=$work/disk" -device virtio-blk-pci,drive=d \
+	start devices -machine q35,memory-backend=ram -smp 2 -no-reboot \
+		-object memory-backend-memfd,id=ram,size=256M,share=on \
+		-drive "if=none,id=d,format=raw,file=$work/disk" -device virtio-blk-pci,drive=d \
 		-netdev user,id=n -device virtio-net-pci,netdev=n,romfile= \
 		-chardev "socket,id=f,path=$work/fs.sock" -device vhost-user-fs-pci,chardev=f,tag=share \
 		-kernel "$kernel" -initrd "$work/guest.cpio" -append "console=ttyS0 quiet job=disk"
@@ -360,8 +363,9 @@ case_sector() {
 		# xor ax,ax; mov ds,ax; mov es,ax; mov ax,0x0201; mov bx,0x7e00; mov cx,2; mov dh,0
 		# int 0x13; mov si,0x7e00; next: lodsb; test al,al; jz end; mov dx,0x3f8; out dx,al
 		# jmp next; end: mov al,0; mov dx,0xf4; out dx,al; hlt
-		printf '\061\300\216\330\216\300\270\001\002\273\000\176\271\002\000\266\000\315\023'
-		printf '\276\000\176\254\204\300\164\006\272\370\003\356\353\365\260\000\272\364\000\356\364'
+		printf '\061\300\216\330\216\300\270\001\002\273\000\176\271\002\000'
+		printf '\266\000\315\023\276\000\176\254\204\300\164\006\272\370\003'
+		printf '\356\353\365\260\000\272\364\000\356\364'
 		dd if=/dev/zero bs=1 count=470 2>/dev/null
 		printf '\125\252'
 		printf '16 bits are enough\r\n'

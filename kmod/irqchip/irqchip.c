@@ -92,12 +92,10 @@ static struct lodge_irqchip *irqchip_alloc(struct lodge_vm *vm)
 	return irqchip;
 }
 
-/*
- * Without vCPUs nobody has reached a device before this. Pairs with the acquires of
- * ioctls that do not hold vm->lock.
- */
+/* Without vCPUs nobody has reached a device before this. */
 static void publish(struct lodge_vm *vm, struct lodge_irqchip *irqchip)
 {
+	/* Pairs with the acquires of ioctls that do not hold vm->lock. */
 	smp_store_release(&vm->irqchip, irqchip);
 }
 

@@ -447,7 +447,8 @@ static void test_state(void)
 	lapic_model_get_state(&lapic, &state, false);
 	passed = *(u32 *)(state.regs + APIC_ID) == 0x13000000;
 	make(&lapic, 0x13, true, false);
-	passed &= lapic_model_set_state(&lapic, &state, false) == 0 && lapic_irr_highest(&lapic) == 0x77;
+	passed &= lapic_model_set_state(&lapic, &state, false) == 0 &&
+		  lapic_irr_highest(&lapic) == 0x77;
 	lapic_model_get_state(&lapic, &again, false);
 	passed &= !memcmp(&state, &again, sizeof(state));
 	*(u32 *)(state.regs + APIC_ID) = 0x14000000;

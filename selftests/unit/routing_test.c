@@ -142,7 +142,8 @@ static void test_messages(void)
 			ktap_result(messages[i].refused, "msi_%s", messages[i].name);
 			continue;
 		}
-		ktap_result(!messages[i].refused && message.dest == expected->dest && message.vector == expected->vector &&
+		ktap_result(!messages[i].refused && message.dest == expected->dest &&
+			    message.vector == expected->vector &&
 			    message.delivery == expected->delivery &&
 			    message.is_logical == expected->is_logical &&
 			    message.is_level == expected->is_level && message.is_asserted &&
