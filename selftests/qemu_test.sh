@@ -135,7 +135,7 @@ start() {	# name, QEMU's arguments
 	monitors="$monitors $name"
 	# The shell keeps the pipe open, or the monitor would see its end with the first command.
 	sh -c 'exec 3<>"$1.mon"; log=$1; shift; exec "$@" <&3 >"$log.monitor" 2>"$log.err"' start \
-		"$work/$name" timeout -s KILL $((300 * slowness)) "$qemu" -no-user-config -nodefaults \
+		"$work/$name" timeout -s KILL $((${limit:-200} * slowness)) "$qemu" -no-user-config -nodefaults \
 		-accel "kvm,kernel-irqchip=${irqchip:-on}" -cpu "${cpu:-host}" -m "${memory:-256}" \
 		-display none -serial "file:$work/$name.serial" -monitor stdio "$@" &
 	echo $! >"$work/$name.pid"
@@ -369,9 +369,10 @@ case_sector() {
 		dd if=/dev/zero bs=1 count=470 2>/dev/null
 		printf '\125\252'
 		printf '16 bits are enough\r\n'
-		dd if=/dev/zero bs=1 count=4096 2>/dev/null
 	} >"$work/sector.img"
-	start sector -machine q35 -device isa-debug-exit,iobase=0xf4,iosize=1 \
+	# The firmware counts in cylinders: there must be some.
+	dd if=/dev/zero of="$work/sector.img" bs=1M seek=4 count=0 2>/dev/null
+	limit=60 start sector -machine q35 -device isa-debug-exit,iobase=0xf4,iosize=1 \
 		-drive "if=none,id=d,format=raw,file=$work/sector.img" -device ide-hd,drive=d
 	ended sector
 	result "$(is $status = 1)" "sector: the guest ends the machine"
