@@ -135,8 +135,8 @@ start() {	# name, QEMU's arguments
 	monitors="$monitors $name"
 	# The shell keeps the pipe open, or the monitor would see its end with the first command.
 	sh -c 'exec 3<>"$1.mon"; log=$1; shift; exec "$@" <&3 >"$log.monitor" 2>"$log.err"' start \
-		"$work/$name" timeout -s KILL $((${limit:-200} * slowness)) "$qemu" -no-user-config -nodefaults \
-		-accel "kvm,kernel-irqchip=${irqchip:-on}" -cpu "${cpu:-host}" -m "${memory:-256}" \
+		"$work/$name" timeout -s KILL $((${limit:-200} * slowness)) "$qemu" \
+		-no-user-config -nodefaults -accel "kvm,kernel-irqchip=${irqchip:-on}" -cpu "${cpu:-host}" -m "${memory:-256}" \
 		-display none -serial "file:$work/$name.serial" -monitor stdio "$@" &
 	echo $! >"$work/$name.pid"
 }
