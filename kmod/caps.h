@@ -20,6 +20,8 @@
  * @has_la57: the second dimension can translate what a guest with five-level
  *            paging of its own needs
  * @has_deadline: run() ends by itself when the guest's TSC reaches vcpu->deadline
+ * @has_pdptes: the CPU keeps the PDPTEs of PAE paging in registers; otherwise it reads them
+ *              from memory when it needs them, and those in the state mean nothing
  * @needs_small_exec: code that is run from a large leaf of the second dimension can be made
  *                    to stop the machine, so large leaves must not be executable
  * @nr_written_max: the CPU notes each page that it writes first, up to so many in a run (see
@@ -35,6 +37,7 @@ struct lodge_caps {
 	bool has_invpcid;
 	bool has_la57;
 	bool has_deadline;
+	bool has_pdptes;
 	bool needs_small_exec;
 	u16 nr_written_max;
 	u8 hypercall_insn[3];

@@ -90,6 +90,25 @@ void ctrl_reload_pdptes(struct lodge_vcpu *vcpu)
 		load_pdptes(vcpu, state->cr3);
 }
 
+/**
+ * ctrl_get_pdptes() - the PDPTEs in force, for user space
+ * @vcpu: loaded vCPU
+ * @pdptes: filled, zeros where memory cannot be read
+ *
+ * Return: whether the paging mode has any.
+ */
+bool ctrl_get_pdptes(struct lodge_vcpu *vcpu, u64 pdptes[4])
+{
+	const struct lodge_x86_state *state = lodge_regs_get(vcpu, LODGE_STATE_CRS);
+
+	if (!uses_pdptes(state->cr0, state->cr4, state->efer))
+		return false;
+	if (!lodge_caps.has_pdptes)
+		ctrl_reload_pdptes(vcpu);
+	memcpy(pdptes, state->pdptrs, sizeof(state->pdptrs));
+	return true;
+}
+
 /* What holds of any value of CR0. */
 static bool is_cr0_valid(u64 cr0)
 {

@@ -35,6 +35,7 @@ int ctrl_set_dr(struct lodge_vcpu *vcpu, unsigned int dr, u64 value);
 unsigned int ctrl_linear_bits(struct lodge_vcpu *vcpu);
 
 void ctrl_reload_pdptes(struct lodge_vcpu *vcpu);
+bool ctrl_get_pdptes(struct lodge_vcpu *vcpu, u64 pdptes[4]);
 bool ctrl_sregs_valid(struct lodge_vcpu *vcpu, const struct kvm_sregs *sregs);
 
 #endif /* LODGE_CTRL_REGS_H */

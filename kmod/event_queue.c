@@ -191,11 +191,30 @@ bool event_can_take_irq(struct lodge_vcpu *vcpu)
 	return (state->rflags & X86_EFLAGS_IF) && !state->shadow;
 }
 
+/* An interrupt of user space's PIC, or of user space's whole irqchip. */
+static bool has_user_irq(struct lodge_vcpu *vcpu)
+{
+	return vcpu->events.has_user_irq && irqchip_takes_user_irq(vcpu);
+}
+
 static bool has_irq(struct lodge_vcpu *vcpu)
 {
-	if (vcpu->lapic)
-		return irqchip_has_irq(vcpu);
-	return vcpu->events.has_user_irq;
+	return has_user_irq(vcpu) || (vcpu->lapic && irqchip_has_irq(vcpu));
+}
+
+/**
+ * event_wants_user_irq() - does user space want to know when it may inject?
+ * @vcpu: loaded vCPU
+ */
+bool event_wants_user_irq(struct lodge_vcpu *vcpu)
+{
+	return vcpu->run->request_interrupt_window && !irqchip_has_pic(vcpu->vm);
+}
+
+/* Is there a place for one more, and a way for it to the CPU? */
+static bool has_place_for_user_irq(struct lodge_vcpu *vcpu)
+{
+	return !vcpu->events.has_user_irq && irqchip_takes_user_irq(vcpu);
 }
 
 /**
@@ -232,17 +251,17 @@ bool event_has_work(struct lodge_vcpu *vcpu)
  * event_is_ready_for_user_irq() - would KVM_INTERRUPT be delivered at once?
  * @vcpu: loaded vCPU
  *
- * This is kvm_run's ready_for_interrupt_injection. With an in-kernel LAPIC user
+ * This is kvm_run's ready_for_interrupt_injection. With an in-kernel PIC user
  * space injects nothing and is always told yes, as KVM does.
  */
 bool event_is_ready_for_user_irq(struct lodge_vcpu *vcpu)
 {
 	struct lodge_event_queue *events = &vcpu->events;
 
-	if (vcpu->lapic)
+	if (irqchip_has_pic(vcpu->vm))
 		return true;
-	return event_can_take_irq(vcpu) && !events->has_user_irq && !events->injected.class &&
-	       !events->exception.class;
+	return event_can_take_irq(vcpu) && has_place_for_user_irq(vcpu) &&
+	       !events->injected.class && !events->exception.class;
 }
 
 /*
@@ -333,15 +352,15 @@ static void inject_irq(struct lodge_vcpu *vcpu)
 {
 	struct lodge_event event = { .class = LODGE_EVENT_IRQ };
 
-	if (vcpu->lapic) {
+	if (has_user_irq(vcpu)) {
+		event.vector = vcpu->events.user_vector;
+		vcpu->events.has_user_irq = false;
+	} else {
 		int vector = irqchip_accept(vcpu);
 
 		if (vector < 0)
 			return;
 		event.vector = vector;
-	} else {
-		event.vector = vcpu->events.user_vector;
-		vcpu->events.has_user_irq = false;
 	}
 	vcpu->events.injected = event;
 	lodge_vendor->inject(vcpu, &vcpu->events.injected);
@@ -417,7 +436,7 @@ void event_inject(struct lodge_vcpu *vcpu)
 	if (events->nr_nmis)
 		windows |= LODGE_WINDOW_NMI;
 	/* An exception that did not go in yet is looked at after the next exit. */
-	if (has_irq(vcpu) || (!vcpu->lapic && vcpu->run->request_interrupt_window))
+	if (has_irq(vcpu) || (event_wants_user_irq(vcpu) && has_place_for_user_irq(vcpu)))
 		windows |= LODGE_WINDOW_IRQ;
 	/* A step is over before a window could open. */
 	if (unlikely(vcpu->debug.control & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_BLOCKIRQ)))

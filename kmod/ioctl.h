@@ -75,6 +75,8 @@ long vcpu_get_regs(struct ioctl_args *args);
 long vcpu_set_regs(struct ioctl_args *args);
 long vcpu_get_sregs(struct ioctl_args *args);
 long vcpu_set_sregs(struct ioctl_args *args);
+long vcpu_get_sregs2(struct ioctl_args *args);
+long vcpu_set_sregs2(struct ioctl_args *args);
 long vcpu_get_debugregs(struct ioctl_args *args);
 long vcpu_set_debugregs(struct ioctl_args *args);
 long vcpu_get_events(struct ioctl_args *args);

@@ -317,7 +317,8 @@ static int deassign(struct lodge_vm *vm, const struct kvm_irqfd *request)
  *
  * Taking away one that is not there is no error, as in KVM.
  *
- * Return: 0; -EINVAL for other flags, a file that is no eventfd, or without an irqchip;
+ * Return: 0; -EINVAL for other flags, a file that is no eventfd, without an irqchip, or for
+ * RESAMPLE where the IOAPIC is user space's;
  * -EBADF; -EBUSY if the eventfd raises an interrupt of this VM already; -ENOMEM.
  */
 int irqfd_set(struct lodge_vm *vm, const struct kvm_irqfd *request)
@@ -328,6 +329,8 @@ int irqfd_set(struct lodge_vm *vm, const struct kvm_irqfd *request)
 		return deassign(vm, request);
 	/* Pairs with the release in irqchip_create(). */
 	if (!smp_load_acquire(&vm->irqchip))
+		return -EINVAL;
+	if ((request->flags & KVM_IRQFD_FLAG_RESAMPLE) && !irqchip_has_pic(vm))
 		return -EINVAL;
 	return assign(vm, request);
 }

@@ -267,6 +267,8 @@ static void note_exit(struct lodge_vcpu *vcpu)
 		vcpu->cr8 = exit->cr8;
 	else if (unlikely(exit->cr8 != lapic_get_cr8(vcpu)))
 		lapic_set_cr8(vcpu, exit->cr8);
+	if (vcpu->lapic)
+		lapic_vapic_load(vcpu);
 	if (vcpu->events.injected.class || exit->interrupted.class)
 		event_requeue(vcpu, &exit->interrupted);
 }
@@ -382,6 +384,8 @@ static int run_once(struct lodge_vcpu *vcpu)
 			vcpu->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
 			return LODGE_RETURN_TO_USER;
 		}
+		if (vcpu->lapic && irqchip_report(vcpu))
+			return LODGE_RETURN_TO_USER;
 		handle_requests(vcpu);
 	}
 	if (unlikely(vcpu->events.triple_fault)) {
@@ -394,6 +398,8 @@ static int run_once(struct lodge_vcpu *vcpu)
 		return LODGE_RESUME_GUEST;
 	if (unlikely(vcpu->debug.control & KVM_GUESTDBG_SINGLESTEP))
 		guest_debug_choose_step(vcpu);
+	if (vcpu->lapic)
+		lapic_vapic_store(vcpu);
 	return enter_guest(vcpu);
 }
 
@@ -411,8 +417,7 @@ static int run_loop(struct lodge_vcpu *vcpu)
 		if (ret != LODGE_RESUME_GUEST || guest_debug_has_stepped(vcpu, &ret))
 			return ret;
 
-		if (!vcpu->lapic && run->request_interrupt_window &&
-		    event_is_ready_for_user_irq(vcpu)) {
+		if (event_wants_user_irq(vcpu) && event_is_ready_for_user_irq(vcpu)) {
 			run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 			return LODGE_RETURN_TO_USER;
 		}

@@ -93,6 +93,7 @@ void event_requeue(struct lodge_vcpu *vcpu, const struct lodge_event *interrupte
 bool event_can_take_irq(struct lodge_vcpu *vcpu);
 bool event_has_work(struct lodge_vcpu *vcpu);
 bool event_is_ready_for_user_irq(struct lodge_vcpu *vcpu);
+bool event_wants_user_irq(struct lodge_vcpu *vcpu);
 void event_collect_nmis(struct lodge_vcpu *vcpu);
 void event_deliver_payload(struct lodge_vcpu *vcpu);
 void event_inject(struct lodge_vcpu *vcpu);

@@ -62,7 +62,7 @@ struct lodge_event_queue {
 	struct lodge_event injected;	/* delivery began and was cut off: goes first */
 	struct lodge_event exception;	/* raised, delivery not begun */
 	u32 nr_nmis;			/* NMIs waiting, at most 2 */
-	bool has_user_irq;		/* KVM_INTERRUPT without a LAPIC */
+	bool has_user_irq;		/* KVM_INTERRUPT; with a LAPIC it waits at LINT0 */
 	u8 user_vector;
 	bool triple_fault;
 };
@@ -144,7 +144,8 @@ struct lodge_vcpu {
 	struct lodge_fpu *fpu;		/* [i] pointer */
 	struct lodge_msrs *msrs;	/* [i] pointer */
 	struct lodge_vcpu_clock *clock;	/* [i] pointer */
-	struct lodge_lapic *lapic;	/* [i] NULL without in-kernel irqchip */
+	struct lodge_lapic *lapic;	/* [i] NULL where user space has the LAPICs */
+	bool reports_tpr;		/* [v] KVM_TPR_ACCESS_REPORTING */
 
 	/* Policy, floor 4. */
 	struct lodge_event_queue events;	/* [v] */

@@ -191,6 +191,23 @@ static long set_lapic(struct ioctl_args *args)
 	return lapic_set_state(args->vcpu, args->data);
 }
 
+static long tpr_access_reporting(struct ioctl_args *args)
+{
+	const struct kvm_tpr_access_ctl *control = args->data;
+
+	if (control->flags)
+		return -EINVAL;
+	args->vcpu->reports_tpr = control->enabled;
+	return 0;
+}
+
+static long set_vapic_addr(struct ioctl_args *args)
+{
+	const struct kvm_vapic_addr *address = args->data;
+
+	return lapic_set_vapic(args->vcpu, address->vapic_addr);
+}
+
 static long queue_interrupt(struct ioctl_args *args)
 {
 	const struct kvm_interrupt *interrupt = args->data;
@@ -198,8 +215,11 @@ static long queue_interrupt(struct ioctl_args *args)
 
 	if (interrupt->irq >= 256)
 		return -EINVAL;
-	if (vcpu->lapic)
+	if (irqchip_has_pic(vcpu->vm))
 		return -ENXIO;
+	/* A LAPIC holds what its PIC sends until it can be taken: there is one place. */
+	if (vcpu->lapic && vcpu->events.has_user_irq)
+		return -EEXIST;
 	vcpu->events.has_user_irq = true;
 	vcpu->events.user_vector = interrupt->irq;
 	return 0;
@@ -288,6 +308,8 @@ static const struct ioctl_entry vcpu_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_SET_REGS, IOCTL_IN, vcpu_set_regs),
 	IOCTL_ENTRY(KVM_GET_SREGS, IOCTL_OUT, vcpu_get_sregs),
 	IOCTL_ENTRY(KVM_SET_SREGS, IOCTL_IN, vcpu_set_sregs),
+	IOCTL_ENTRY(KVM_GET_SREGS2, IOCTL_OUT, vcpu_get_sregs2),
+	IOCTL_ENTRY(KVM_SET_SREGS2, IOCTL_IN, vcpu_set_sregs2),
 	IOCTL_ENTRY(KVM_GET_FPU, IOCTL_OUT, get_fpu),
 	IOCTL_ENTRY(KVM_SET_FPU, IOCTL_IN, set_fpu),
 	IOCTL_ENTRY(KVM_GET_XSAVE, IOCTL_OUT, get_xsave),
@@ -305,6 +327,8 @@ static const struct ioctl_entry vcpu_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_GET_CPUID2, IOCTL_IN | IOCTL_OUT, get_cpuid2),
 	IOCTL_ENTRY(KVM_GET_LAPIC, IOCTL_OUT | IOCTL_NEEDS_LAPIC, get_lapic),
 	IOCTL_ENTRY(KVM_SET_LAPIC, IOCTL_IN | IOCTL_NEEDS_LAPIC, set_lapic),
+	IOCTL_ENTRY(KVM_TPR_ACCESS_REPORTING, IOCTL_IN | IOCTL_OUT, tpr_access_reporting),
+	IOCTL_ENTRY(KVM_SET_VAPIC_ADDR, IOCTL_IN | IOCTL_NEEDS_LAPIC, set_vapic_addr),
 	IOCTL_ENTRY(KVM_GET_MP_STATE, IOCTL_OUT, vcpu_get_mp_state),
 	IOCTL_ENTRY(KVM_SET_MP_STATE, IOCTL_IN, vcpu_set_mp_state),
 	IOCTL_ENTRY(KVM_GET_VCPU_EVENTS, IOCTL_OUT, vcpu_get_events),
@@ -399,7 +423,11 @@ static int check_new_id(struct lodge_vm *vm, u32 id)
 	struct lodge_vcpu *vcpu;
 	unsigned long index;
 
-	if (id >= LODGE_MAX_VCPU_ID || vm->nr_vcpus >= LODGE_MAX_VCPUS)
+	if (vm->nr_vcpus >= LODGE_MAX_VCPUS)
+		return -EINVAL;
+	if (!vm->max_vcpu_ids)
+		vm->max_vcpu_ids = LODGE_MAX_VCPU_ID;
+	if (id >= vm->max_vcpu_ids)
 		return -EINVAL;
 	lodge_for_each_vcpu(vm, index, vcpu) {
 		if (vcpu->id == id)

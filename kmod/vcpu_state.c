@@ -108,17 +108,13 @@ static void from_kvm_segment(struct lodge_segment *to, const struct kvm_segment 
 	};
 }
 
-/**
- * vcpu_get_sregs() - KVM_GET_SREGS
- * @args: data is a struct kvm_sregs
- */
-long vcpu_get_sregs(struct ioctl_args *args)
+/* The two structures begin alike; what follows in each is its ioctl's own. */
+static_assert(offsetof(struct kvm_sregs, interrupt_bitmap) == offsetof(struct kvm_sregs2, flags));
+
+/* Fill the part that both have. */
+static void get_common_sregs(struct lodge_vcpu *vcpu, struct kvm_sregs *sregs)
 {
-	struct lodge_vcpu *vcpu = args->vcpu;
 	struct lodge_x86_state *state = lodge_regs_get(vcpu, LODGE_STATE_SEGS | LODGE_STATE_CRS);
-	const struct lodge_event *injected = &vcpu->events.injected;
-	struct kvm_sregs *sregs = args->data;
-	int irq = -1;
 
 	to_kvm_segment(&sregs->cs, &state->segs[LODGE_SEG_CS]);
 	to_kvm_segment(&sregs->ds, &state->segs[LODGE_SEG_DS]);
@@ -140,13 +136,40 @@ long vcpu_get_sregs(struct ioctl_args *args)
 	sregs->cr8 = vcpu->lapic ? lapic_get_cr8(vcpu) : vcpu->cr8;
 	sregs->efer = state->efer;
 	sregs->apic_base = vcpu->apic_base;
+}
 
+/**
+ * vcpu_get_sregs() - KVM_GET_SREGS
+ * @args: data is a struct kvm_sregs
+ */
+long vcpu_get_sregs(struct ioctl_args *args)
+{
+	struct lodge_vcpu *vcpu = args->vcpu;
+	const struct lodge_event *injected = &vcpu->events.injected;
+	struct kvm_sregs *sregs = args->data;
+	int irq = -1;
+
+	get_common_sregs(vcpu, sregs);
 	if (injected->class == LODGE_EVENT_IRQ)
 		irq = injected->vector;
-	else if (vcpu->events.has_user_irq)
+	else if (vcpu->events.has_user_irq && !vcpu->lapic)
 		irq = vcpu->events.user_vector;
 	if (irq >= 0)
 		__set_bit(irq, (unsigned long *)sregs->interrupt_bitmap);
+	return 0;
+}
+
+/**
+ * vcpu_get_sregs2() - KVM_GET_SREGS2
+ * @args: data is a struct kvm_sregs2
+ */
+long vcpu_get_sregs2(struct ioctl_args *args)
+{
+	struct kvm_sregs2 *sregs = args->data;
+
+	get_common_sregs(args->vcpu, args->data);
+	if (ctrl_get_pdptes(args->vcpu, sregs->pdptrs))
+		sregs->flags |= KVM_SREGS2_FLAGS_PDPTRS_VALID;
 	return 0;
 }
 
@@ -194,17 +217,9 @@ static void unhalt_if_reset(struct lodge_vcpu *vcpu)
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 }
 
-/**
- * vcpu_set_sregs() - KVM_SET_SREGS
- * @args: data is a struct kvm_sregs
- *
- * Return: 0; -EINVAL if no CPU could be in that state.
- */
-long vcpu_set_sregs(struct ioctl_args *args)
+/* Take over the part that both structures have. */
+static long set_common_sregs(struct lodge_vcpu *vcpu, const struct kvm_sregs *sregs)
 {
-	struct lodge_vcpu *vcpu = args->vcpu;
-	const struct kvm_sregs *sregs = args->data;
-	unsigned int irq;
 	int ret;
 
 	if (!ctrl_sregs_valid(vcpu, sregs))
@@ -223,7 +238,25 @@ long vcpu_set_sregs(struct ioctl_args *args)
 	load_control_registers(vcpu, sregs);
 	ctrl_reload_pdptes(vcpu);
 	unhalt_if_reset(vcpu);
+	lodge_request_set(vcpu, LODGE_REQ_TLB_FLUSH_GUEST);
+	return 0;
+}
 
+/**
+ * vcpu_set_sregs() - KVM_SET_SREGS
+ * @args: data is a struct kvm_sregs
+ *
+ * Return: 0; -EINVAL if no CPU could be in that state.
+ */
+long vcpu_set_sregs(struct ioctl_args *args)
+{
+	struct lodge_vcpu *vcpu = args->vcpu;
+	const struct kvm_sregs *sregs = args->data;
+	long ret = set_common_sregs(vcpu, sregs);
+	unsigned int irq;
+
+	if (ret)
+		return ret;
 	irq = find_first_bit((const unsigned long *)sregs->interrupt_bitmap, 256);
 	/* An exception or NMI that is half delivered comes first; there is room for one. */
 	if (irq < 256 && vcpu->events.injected.class <= LODGE_EVENT_IRQ)
@@ -231,8 +264,33 @@ long vcpu_set_sregs(struct ioctl_args *args)
 			.class = LODGE_EVENT_IRQ,
 			.vector = irq,
 		};
-	lodge_request_set(vcpu, LODGE_REQ_TLB_FLUSH_GUEST);
 	return 0;
+}
+
+/**
+ * vcpu_set_sregs2() - KVM_SET_SREGS2
+ * @args: data is a struct kvm_sregs2
+ *
+ * With PDPTEs given, memory is not asked for them: it may hold others by now.
+ *
+ * Return: 0; -EINVAL if no CPU could be in that state, for other flags, or for PDPTEs in a
+ * paging mode that has none.
+ */
+long vcpu_set_sregs2(struct ioctl_args *args)
+{
+	struct lodge_vcpu *vcpu = args->vcpu;
+	const struct kvm_sregs2 *sregs = args->data;
+	bool has_pdptes = sregs->flags & KVM_SREGS2_FLAGS_PDPTRS_VALID;
+	bool is_pae = (sregs->cr0 & X86_CR0_PG) && (sregs->cr4 & X86_CR4_PAE) &&
+		      !(sregs->efer & EFER_LMA);
+	long ret;
+
+	if ((sregs->flags & ~(u64)KVM_SREGS2_FLAGS_PDPTRS_VALID) || (has_pdptes && !is_pae))
+		return -EINVAL;
+	ret = set_common_sregs(vcpu, args->data);
+	if (!ret && has_pdptes)
+		memcpy(vcpu->state.pdptrs, sregs->pdptrs, sizeof(vcpu->state.pdptrs));
+	return ret;
 }
 
 /**
@@ -317,7 +375,7 @@ long vcpu_get_events(struct ioctl_args *args)
 	if (queue->injected.class == LODGE_EVENT_IRQ) {
 		events->interrupt.injected = 1;
 		events->interrupt.nr = queue->injected.vector;
-	} else if (queue->has_user_irq) {
+	} else if (queue->has_user_irq && !vcpu->lapic) {
 		events->interrupt.injected = 1;
 		events->interrupt.nr = queue->user_vector;
 	}
@@ -363,7 +421,9 @@ static void set_injected(struct lodge_vcpu *vcpu, const struct kvm_vcpu_events *
 
 	memset(injected, 0, sizeof(*injected));
 	vcpu->events.exception.class = LODGE_EVENT_NONE;
-	vcpu->events.has_user_irq = false;
+	/* What waits at LINT0 is not part of this. */
+	if (!vcpu->lapic)
+		vcpu->events.has_user_irq = false;
 
 	if (is_pending) {
 		vcpu->events.exception = exception;

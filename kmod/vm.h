@@ -56,6 +56,8 @@ struct lodge_vm {
 	u32 bsp_id;			/* [m] id of the bootstrap processor */
 	bool shows_payloads;		/* [m] vCPU events: pending exceptions and payloads */
 	bool shows_triple_fault;	/* [m] vCPU events: a triple fault that waits */
+	u32 max_vcpu_ids;		/* [m] ids are below; 0 until it is enabled or needed */
+	u32 x2apic_api;			/* [m] KVM_X2APIC_API_*, which only come; read anywhere */
 
 	/* Memory, kmod/mmu. */
 	struct lodge_memslots __rcu *memslots;	/* [s] */
@@ -79,7 +81,7 @@ struct lodge_vm {
 	struct list_head irqfds;	/* under irq_lock */
 	struct list_head resamplers;	/* under irq_lock */
 	struct work_struct irqfd_reaper;
-	struct lodge_irqchip *irqchip;	/* [m] set once; NULL without in-kernel irqchip */
+	struct lodge_irqchip *irqchip;	/* [m] set once; NULL without in-kernel LAPICs */
 	struct lodge_irq_routing *routing;	/* written under irq_lock, read under srcu */
 	struct lodge_vm_clock *clock;	/* [i] pointer */
 };

@@ -46,6 +46,15 @@ static long reset_dirty_rings(struct ioctl_args *args)
 	return dirty_ring_reset_all(args->vm);
 }
 
+/* Only once: user space says how many ids it will need, the first vCPU says that it did not. */
+static long set_max_vcpu_id(struct lodge_vm *vm, u64 nr)
+{
+	if (nr > LODGE_MAX_VCPU_ID || (vm->max_vcpu_ids && vm->max_vcpu_ids != nr))
+		return -EINVAL;
+	vm->max_vcpu_ids = nr;
+	return 0;
+}
+
 static long enable_cap(struct ioctl_args *args)
 {
 	const struct kvm_enable_cap *cap = args->data;
@@ -64,6 +73,12 @@ static long enable_cap(struct ioctl_args *args)
 	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
 		WRITE_ONCE(args->vm->shows_triple_fault, !!cap->args[0]);
 		return 0;
+	case KVM_CAP_SPLIT_IRQCHIP:
+		return irqchip_create_split(args->vm, cap->args[0]);
+	case KVM_CAP_X2APIC_API:
+		return irqchip_set_x2apic_api(args->vm, cap->args[0]);
+	case KVM_CAP_MAX_VCPU_ID:
+		return set_max_vcpu_id(args->vm, cap->args[0]);
 	default:
 		return -EINVAL;
 	}

@@ -346,6 +346,26 @@ static int send_to_matching(struct lodge_vm *vm, struct lodge_vcpu *source,
 	return taken;
 }
 
+/* An IOAPIC's or MSI's 8 bits of destination, all set, may be an id like any other. */
+static void note_broadcast_rule(struct lodge_vm *vm, struct lapic_message *message)
+{
+	if (READ_ONCE(vm->x2apic_api) & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+		message->is_ipi = true;
+}
+
+/**
+ * apic_bus_reaches() - would a message without shorthand reach this LAPIC?
+ * @vcpu: vCPU with LAPIC
+ * @message: the message
+ */
+bool apic_bus_reaches(struct lodge_vcpu *vcpu, const struct lapic_message *message)
+{
+	struct lapic_message ruled = *message;
+
+	note_broadcast_rule(vcpu->vm, &ruled);
+	return lapic_matches(&vcpu->lapic->model, &ruled);
+}
+
 /**
  * apic_bus_send() - send a message to whom it is for
  * @vm: VM with irqchip
@@ -360,26 +380,24 @@ int apic_bus_send(struct lodge_vm *vm, struct lodge_vcpu *source,
 		  const struct lapic_message *message)
 {
 	struct lodge_vcpu *targets[MAX_TARGETS];
-	struct lapic_message broadcast;
+	struct lapic_message ruled = *message;
 	int nr, ret;
 
 	if (message->shorthand == LAPIC_TO_SELF)
 		return source ? apic_bus_deliver(source, source, message) : 0;
 
+	note_broadcast_rule(vm, &ruled);
 	/* There is no lowest priority among all CPUs: SDM, "Lowest Priority Delivery Mode". */
 	if (message->delivery == LAPIC_DELIVERY_LOWEST && !message->is_logical &&
-	    !message->shorthand && message->dest == 0xff) {
-		broadcast = *message;
-		broadcast.delivery = LAPIC_DELIVERY_FIXED;
-		message = &broadcast;
-	}
+	    !message->shorthand && message->dest == 0xff)
+		ruled.delivery = LAPIC_DELIVERY_FIXED;
 
 	rcu_read_lock();
-	nr = map_lookup(rcu_dereference(vm->irqchip->bus.map), message, targets);
+	nr = map_lookup(rcu_dereference(vm->irqchip->bus.map), &ruled, targets);
 	if (nr >= 0)
-		ret = send_to_targets(targets, nr, source, message);
+		ret = send_to_targets(targets, nr, source, &ruled);
 	else
-		ret = send_to_matching(vm, source, message);
+		ret = send_to_matching(vm, source, &ruled);
 	rcu_read_unlock();
 	return ret;
 }

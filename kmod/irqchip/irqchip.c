@@ -79,6 +79,26 @@ void irqchip_unwatch(struct lodge_vm *vm, struct irqchip_watcher *watcher)
 	synchronize_srcu_expedited(&vm->srcu);
 }
 
+static struct lodge_irqchip *irqchip_alloc(struct lodge_vm *vm)
+{
+	struct lodge_irqchip *irqchip = kzalloc(sizeof(*irqchip), GFP_KERNEL_ACCOUNT);
+
+	if (!irqchip)
+		return NULL;
+	apic_bus_create(&irqchip->bus);
+	pic_create(&irqchip->pic, vm);
+	ioapic_create(&irqchip->ioapic, vm);
+	INIT_LIST_HEAD(&irqchip->watchers);
+	return irqchip;
+}
+
+/* Without vCPUs nobody has reached a device before this. */
+static void publish(struct lodge_vm *vm, struct lodge_irqchip *irqchip)
+{
+	/* Pairs with the acquires of ioctls that do not hold vm->lock. */
+	smp_store_release(&vm->irqchip, irqchip);
+}
+
 int irqchip_create(struct lodge_vm *vm)
 {
 	struct lodge_irqchip *irqchip;
@@ -89,25 +109,17 @@ int irqchip_create(struct lodge_vm *vm)
 		return -EEXIST;
 	if (vm->nr_vcpus)
 		return -EINVAL;
-	irqchip = kzalloc(sizeof(*irqchip), GFP_KERNEL_ACCOUNT);
+	irqchip = irqchip_alloc(vm);
 	if (!irqchip)
 		return -ENOMEM;
-	apic_bus_create(&irqchip->bus);
-	pic_create(&irqchip->pic, vm);
-	ioapic_create(&irqchip->ioapic, vm);
 	ret = routing_create_default(vm);
 	if (ret)
 		goto free_irqchip;
-	INIT_LIST_HEAD(&irqchip->watchers);
 	note_pins(irqchip, vm->routing);
 	ret = register_devices(vm, irqchip);
 	if (ret)
 		goto destroy_routing;
-	/*
-	 * Without vCPUs nobody has reached a device before this. Pairs with the acquires
-	 * of ioctls that do not hold vm->lock.
-	 */
-	smp_store_release(&vm->irqchip, irqchip);
+	publish(vm, irqchip);
 	return 0;
 
 destroy_routing:
@@ -115,6 +127,34 @@ destroy_routing:
 free_irqchip:
 	kfree(irqchip);
 	return ret;
+}
+
+/* No table of routes is an empty one. */
+int irqchip_create_split(struct lodge_vm *vm, u64 nr_pins)
+{
+	struct lodge_irqchip *irqchip;
+
+	lockdep_assert_held(&vm->lock);
+	if (nr_pins > IRQCHIP_MAX_GSIS)
+		return -EINVAL;
+	if (vm->irqchip || vm->nr_vcpus)
+		return -EEXIST;
+	irqchip = irqchip_alloc(vm);
+	if (!irqchip)
+		return -ENOMEM;
+	irqchip->is_split = true;
+	irqchip->nr_user_pins = nr_pins;
+	publish(vm, irqchip);
+	return 0;
+}
+
+int irqchip_set_x2apic_api(struct lodge_vm *vm, u64 flags)
+{
+	lockdep_assert_held(&vm->lock);
+	if (flags & ~(u64)(KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK))
+		return -EINVAL;
+	WRITE_ONCE(vm->x2apic_api, vm->x2apic_api | flags);
+	return 0;
 }
 
 void irqchip_destroy(struct lodge_vm *vm)
@@ -137,6 +177,8 @@ int irqchip_get_state(struct lodge_vm *vm, struct kvm_irqchip *chip)
 {
 	struct lodge_irqchip *irqchip = vm->irqchip;
 
+	if (irqchip->is_split)
+		return -ENXIO;
 	switch (chip->chip_id) {
 	case KVM_IRQCHIP_PIC_MASTER:
 	case KVM_IRQCHIP_PIC_SLAVE:
@@ -154,6 +196,8 @@ int irqchip_set_state(struct lodge_vm *vm, const struct kvm_irqchip *chip)
 {
 	struct lodge_irqchip *irqchip = vm->irqchip;
 
+	if (irqchip->is_split)
+		return -ENXIO;
 	switch (chip->chip_id) {
 	case KVM_IRQCHIP_PIC_MASTER:
 	case KVM_IRQCHIP_PIC_SLAVE:
@@ -205,7 +249,8 @@ int irqchip_send_msi(struct lodge_vm *vm, const struct kvm_msi *msi)
 	/* Pairs with the release in irqchip_create(). */
 	if (msi->flags || !smp_load_acquire(&vm->irqchip))
 		return -EINVAL;
-	routing_msi_message(msi->address_lo, msi->data, &message);
+	if (!routing_msi_message(vm, msi, &message))
+		return -EINVAL;
 	return apic_bus_send(vm, NULL, &message);
 }
 
@@ -218,6 +263,19 @@ static bool lets_pic_through(struct lodge_vcpu *vcpu)
 static bool has_pic_irq(struct lodge_vcpu *vcpu)
 {
 	return pic_has_irq(&vcpu->vm->irqchip->pic) && lets_pic_through(vcpu);
+}
+
+bool irqchip_has_pic(struct lodge_vm *vm)
+{
+	/* Pairs with the release in publish(). */
+	const struct lodge_irqchip *irqchip = smp_load_acquire(&vm->irqchip);
+
+	return irqchip && !irqchip->is_split;
+}
+
+bool irqchip_takes_user_irq(struct lodge_vcpu *vcpu)
+{
+	return !vcpu->lapic || lets_pic_through(vcpu);
 }
 
 bool irqchip_has_irq(struct lodge_vcpu *vcpu)
@@ -240,6 +298,25 @@ int irqchip_accept(struct lodge_vcpu *vcpu)
 	if (vector >= 0)
 		lapic_acknowledge(&vcpu->lapic->model, vector);
 	return vector;
+}
+
+bool irqchip_report(struct lodge_vcpu *vcpu)
+{
+	struct lodge_lapic *lapic = vcpu->lapic;
+	struct kvm_run *run = vcpu->run;
+
+	if (lodge_request_take(vcpu, LODGE_REQ_TPR_ACCESS)) {
+		run->exit_reason = KVM_EXIT_TPR_ACCESS;
+		run->tpr_access.rip = lapic->tpr_rip;
+		run->tpr_access.is_write = lapic->tpr_is_written;
+		return true;
+	}
+	if (lodge_request_take(vcpu, LODGE_REQ_IOAPIC_EOI)) {
+		run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+		run->eoi.vector = lapic->ended;
+		return true;
+	}
+	return false;
 }
 
 static struct pit_device *pit_behind(struct lodge_vm *vm, u32 first_pin, u32 mask)

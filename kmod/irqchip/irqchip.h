@@ -45,6 +45,40 @@ enum irqchip_source {
 int irqchip_create(struct lodge_vm *vm);
 
 /**
+ * irqchip_create_split() - KVM_CAP_SPLIT_IRQCHIP: LAPICs only, the rest is user space's
+ * @vm: VM without vCPUs, vm->lock held
+ * @nr_pins: GSIs from 0 on that are the pins of user space's IOAPIC: the end of a
+ *           level-triggered MSI that is routed to one of them is KVM_EXIT_IOAPIC_EOI
+ *
+ * As irqchip_create(); the routing table is empty.
+ *
+ * Return: 0; -EINVAL for more than IRQCHIP_MAX_GSIS; -EEXIST if there is an irqchip or a
+ * vCPU; -ENOMEM.
+ */
+int irqchip_create_split(struct lodge_vm *vm, u64 nr_pins);
+
+/**
+ * irqchip_set_x2apic_api() - KVM_CAP_X2APIC_API
+ * @vm: VM, vm->lock held
+ * @flags: KVM_X2APIC_API_*; what was set before stays
+ *
+ * Return: 0; -EINVAL for other flags.
+ */
+int irqchip_set_x2apic_api(struct lodge_vm *vm, u64 flags);
+
+/**
+ * irqchip_has_pic() - are PIC, IOAPIC and PIT in the kernel?
+ * @vm: any VM
+ */
+bool irqchip_has_pic(struct lodge_vm *vm);
+
+/**
+ * irqchip_takes_user_irq() - does an interrupt of user space's PIC reach the CPU?
+ * @vcpu: vCPU of a VM without PIC in the kernel; any LAPIC's LINT0 decides
+ */
+bool irqchip_takes_user_irq(struct lodge_vcpu *vcpu);
+
+/**
  * irqchip_destroy() - free what irqchip_create() and pit_create() made
  * @vm: VM that nobody uses any more: no fd, no vCPU thread, no irqfd
  *
@@ -59,7 +93,7 @@ void irqchip_destroy(struct lodge_vm *vm);
  * @vm: VM with irqchip
  * @chip: chip_id is read, the state filled in
  *
- * Return: 0; -EINVAL for an unknown chip_id.
+ * Return: 0; -EINVAL for an unknown chip_id; -ENXIO if the chips are user space's.
  */
 int irqchip_get_state(struct lodge_vm *vm, struct kvm_irqchip *chip);
 
@@ -70,7 +104,7 @@ int irqchip_get_state(struct lodge_vm *vm, struct kvm_irqchip *chip);
  *
  * Values that the hardware could not have are forced to ones that it could.
  *
- * Return: 0; -EINVAL for an unknown chip_id.
+ * Return: 0; -EINVAL for an unknown chip_id; -ENXIO if the chips are user space's.
  */
 int irqchip_set_state(struct lodge_vm *vm, const struct kvm_irqchip *chip);
 
@@ -129,6 +163,15 @@ int irqchip_next_vector(struct lodge_vcpu *vcpu);
  * Return: vector, or -1 if there is none any more.
  */
 int irqchip_accept(struct lodge_vcpu *vcpu);
+
+/**
+ * irqchip_report() - tell user space what it wants to know of the LAPIC's doings
+ * @vcpu: vCPU with LAPIC and pending requests; own thread
+ *
+ * Return: whether vcpu->run was filled for an exit: KVM_EXIT_TPR_ACCESS,
+ * KVM_EXIT_IOAPIC_EOI.
+ */
+bool irqchip_report(struct lodge_vcpu *vcpu);
 
 /**
  * struct irqchip_watcher - somebody who wants to know when the guest has ended an interrupt
@@ -365,6 +408,22 @@ void lapic_set_init(struct lodge_vcpu *vcpu, bool has_arrived);
 bool lapic_take_sipi(struct lodge_vcpu *vcpu, u8 *vector);
 void lapic_raise_sipi(struct lodge_vcpu *vcpu);		/* with the vector that is there */
 void lapic_set_sipi_vector(struct lodge_vcpu *vcpu, u8 vector);
+
+/* vapic.c: the TPR in the guest's memory. All in the own thread, which may sleep. */
+
+/**
+ * lapic_set_vapic() - KVM_SET_VAPIC_ADDR
+ * @vcpu: vCPU with LAPIC
+ * @gpa: four bytes of guest memory, or 0: the TPR is the LAPIC's alone again, as after RESET
+ *       and INIT
+ *
+ * Return: 0; -EINVAL if there is no memory that can be written.
+ */
+int lapic_set_vapic(struct lodge_vcpu *vcpu, gpa_t gpa);
+
+/* After each exit of a vCPU with LAPIC: take the TPR over; before each entry: the reverse. */
+void lapic_vapic_load(struct lodge_vcpu *vcpu);
+void lapic_vapic_store(struct lodge_vcpu *vcpu);
 
 /* lapic_timer.c: expiry sets LODGE_REQ_TIMER and kicks. */
 

@@ -218,17 +218,17 @@ int lapic_model_set_base(struct lapic *lapic, u64 base, bool from_user)
  * lapic_model_get_state() - registers in the form of the ABI
  * @lapic: the LAPIC
  * @state: filled, but for the timer's current count
- *
- * In x2APIC mode too the id stands in the uppermost byte, as long as
- * KVM_CAP_X2APIC_API is not offered.
+ * @has_full_ids: in x2APIC mode the id has its 32 bits; else it stands in the uppermost
+ *                byte in either mode
  */
-void lapic_model_get_state(const struct lapic *lapic, struct kvm_lapic_state *state)
+void lapic_model_get_state(const struct lapic *lapic, struct kvm_lapic_state *state,
+			   bool has_full_ids)
 {
 	u32 *id = (u32 *)(state->regs + APIC_ID);
 
 	memcpy(state->regs, lapic->regs, sizeof(lapic->regs));
 	*(u32 *)(state->regs + APIC_PROCPRI) = lapic_ppr(lapic);
-	if (is_x2apic(lapic))
+	if (is_x2apic(lapic) && !has_full_ids)
 		*id <<= 24;
 }
 
@@ -236,15 +236,18 @@ void lapic_model_get_state(const struct lapic *lapic, struct kvm_lapic_state *st
  * lapic_model_set_state() - take over registers from user space
  * @lapic: the LAPIC; its base decides in which mode they are read
  * @state: from user space; what no LAPIC could hold is made right
+ * @has_full_ids: as above
  *
  * Return: 0; -EINVAL if in x2APIC mode the id is another vCPU's.
  */
-int lapic_model_set_state(struct lapic *lapic, const struct kvm_lapic_state *state)
+int lapic_model_set_state(struct lapic *lapic, const struct kvm_lapic_state *state,
+			  bool has_full_ids)
 {
 	u32 id;
 
 	memcpy(&id, state->regs + APIC_ID, sizeof(id));
-	if (is_x2apic(lapic) && id >> 24 != (lapic->id & 0xff))
+	if (is_x2apic(lapic) &&
+	    (has_full_ids ? id != lapic->id : id >> 24 != (lapic->id & 0xff)))
 		return -EINVAL;
 
 	memcpy(lapic->regs, state->regs, sizeof(lapic->regs));
@@ -298,7 +301,7 @@ int lapic_register_read(const struct lapic *lapic, u32 offset, u32 *value)
 
 static void end_of_interrupt(struct lapic *lapic, struct lapic_effect *effect)
 {
-	int vector = bank_highest(lapic, APIC_ISR);
+	int vector = lapic_isr_highest(lapic);
 
 	/* Linux ends interrupts that it has not got, while it looks for the timer. */
 	if (vector < 0)
@@ -502,7 +505,7 @@ int lapic_register_write(struct lapic *lapic, u32 offset, u32 value,
 u8 lapic_ppr(const struct lapic *lapic)
 {
 	u32 tpr = lapic_reg(lapic, APIC_TASKPRI) & 0xff;
-	int isr = bank_highest(lapic, APIC_ISR);
+	int isr = lapic_isr_highest(lapic);
 
 	if (isr < 0 || (tpr & 0xf0) >= (isr & 0xf0))
 		return tpr;
@@ -518,6 +521,17 @@ u8 lapic_ppr(const struct lapic *lapic)
 int lapic_irr_highest(const struct lapic *lapic)
 {
 	return bank_highest(lapic, APIC_IRR);
+}
+
+/**
+ * lapic_isr_highest() - highest vector in service
+ * @lapic: the LAPIC
+ *
+ * Return: vector, or -1.
+ */
+int lapic_isr_highest(const struct lapic *lapic)
+{
+	return bank_highest(lapic, APIC_ISR);
 }
 
 /**

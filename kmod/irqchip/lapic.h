@@ -49,8 +49,8 @@ enum lapic_timer_mode {
  * @is_logical: @dest is logical
  * @is_level: level-triggered
  * @is_asserted: false for the de-assert that only INIT once had
- * @is_ipi: sent by a LAPIC; a destination of 0xff then is no broadcast to
- *          LAPICs in x2APIC mode
+ * @is_ipi: sent by a LAPIC, or KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK is on; a destination
+ *          of 0xff then is no broadcast to LAPICs in x2APIC mode
  */
 struct lapic_message {
 	u32 dest;
@@ -124,8 +124,10 @@ enum lapic_receipt {
 void lapic_model_create(struct lapic *lapic, u32 id);
 void lapic_model_reset(struct lapic *lapic, bool is_bsp, bool is_init);
 int lapic_model_set_base(struct lapic *lapic, u64 base, bool from_user);
-void lapic_model_get_state(const struct lapic *lapic, struct kvm_lapic_state *state);
-int lapic_model_set_state(struct lapic *lapic, const struct kvm_lapic_state *state);
+void lapic_model_get_state(const struct lapic *lapic, struct kvm_lapic_state *state,
+			   bool has_full_ids);
+int lapic_model_set_state(struct lapic *lapic, const struct kvm_lapic_state *state,
+			  bool has_full_ids);
 
 int lapic_register_read(const struct lapic *lapic, u32 offset, u32 *value);
 int lapic_register_write(struct lapic *lapic, u32 offset, u32 value,
@@ -134,6 +136,7 @@ int lapic_icr_write(struct lapic *lapic, u64 value, struct lapic_effect *effect)
 
 u8 lapic_ppr(const struct lapic *lapic);
 int lapic_irr_highest(const struct lapic *lapic);
+int lapic_isr_highest(const struct lapic *lapic);
 int lapic_deliverable(const struct lapic *lapic);
 void lapic_acknowledge(struct lapic *lapic, u8 vector);
 

@@ -33,10 +33,24 @@ struct lapic_timer {
 	atomic_t pending;
 };
 
+/**
+ * struct lodge_lapic - behind vcpu->lapic
+ * @model: the registers
+ * @vcpu: whose
+ * @timer: its timer
+ * @vapic: where in its memory the guest keeps the TPR, 0 if it does not
+ * @tpr_rip: the last instruction that used the TPR's register, where that is reported
+ * @tpr_is_written: it wrote it
+ * @ended: the last vector of which user space's IOAPIC is to be told that it was ended
+ */
 struct lodge_lapic {
 	struct lapic model;
 	struct lodge_vcpu *vcpu;
 	struct lapic_timer timer;
+	gpa_t vapic;
+	u64 tpr_rip;
+	bool tpr_is_written;
+	u8 ended;
 };
 
 void lapic_timer_create(struct lodge_lapic *lapic);
@@ -48,5 +62,7 @@ void lapic_timer_set_divisor(struct lodge_lapic *lapic);
 void lapic_timer_set_deadline(struct lodge_lapic *lapic, u64 deadline);
 u64 lapic_timer_deadline(struct lodge_lapic *lapic);
 u32 lapic_timer_current_count(struct lodge_lapic *lapic);
+
+void vapic_note_tpr_access(struct lodge_lapic *lapic, bool is_write);
 
 #endif /* LODGE_IRQCHIP_LAPIC_TIMER_H */

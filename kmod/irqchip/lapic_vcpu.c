@@ -7,16 +7,34 @@
 #include <asm/apicdef.h>
 #include <asm/msr-index.h>
 #include <linux/slab.h>
+#include <linux/srcu.h>
 
 #include "../request.h"
 #include "apic_bus.h"
 #include "ioapic.h"
 #include "lapic_timer.h"
 #include "models.h"
+#include "routing.h"
 
 static bool is_bsp(struct lodge_vcpu *vcpu)
 {
 	return vcpu->id == vcpu->vm->bsp_id;
+}
+
+/* Is the vector one that user space's IOAPIC has this LAPIC get by a level? */
+static bool user_ioapic_waits(struct lodge_vcpu *vcpu, u8 vector)
+{
+	int srcu = srcu_read_lock(&vcpu->vm->srcu);
+	const struct lodge_irq_routing *routing = READ_ONCE(vcpu->vm->routing);
+	const struct route *route, *end;
+	bool waits = false;
+
+	end = routing_end(routing, vcpu->vm->irqchip->nr_user_pins);
+	for (route = routing ? routing->routes : NULL; route < end && !waits; route++)
+		waits = route->message.is_level && route->message.vector == vector &&
+			apic_bus_reaches(vcpu, &route->message);
+	srcu_read_unlock(&vcpu->vm->srcu, srcu);
+	return waits;
 }
 
 /*
@@ -28,6 +46,13 @@ static void broadcast_eoi(struct lodge_vcpu *vcpu, u8 vector, bool is_level)
 	struct ioapic *ioapic = &vcpu->vm->irqchip->ioapic;
 	u32 pins;
 
+	if (vcpu->vm->irqchip->is_split) {
+		if (user_ioapic_waits(vcpu, vector)) {
+			vcpu->lapic->ended = vector;
+			lodge_request_set(vcpu, LODGE_REQ_IOAPIC_EOI);
+		}
+		return;
+	}
 	if (!is_level && !ioapic_watches(ioapic, vector))
 		return;
 	pins = ioapic_pins_of(ioapic, vector, is_level);
@@ -100,6 +125,7 @@ void lapic_reset(struct lodge_vcpu *vcpu, bool is_init)
 
 	lapic_model_reset(&lapic->model, is_bsp(vcpu), is_init);
 	lapic_timer_reset(lapic);
+	lapic->vapic = 0;
 	if (!is_init)
 		vcpu->apic_base = lapic->model.base;
 	apic_bus_rebuild(vcpu->vm);
@@ -110,9 +136,14 @@ void lapic_set_features(struct lodge_vcpu *vcpu, const struct lapic_features *fe
 	vcpu->lapic->model.features = *features;
 }
 
+static bool has_full_ids(struct lodge_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->vm->x2apic_api) & KVM_X2APIC_API_USE_32BIT_IDS;
+}
+
 void lapic_get_state(struct lodge_vcpu *vcpu, struct kvm_lapic_state *state)
 {
-	lapic_model_get_state(&vcpu->lapic->model, state);
+	lapic_model_get_state(&vcpu->lapic->model, state, has_full_ids(vcpu));
 	*(u32 *)(state->regs + APIC_TMCCT) = lapic_timer_current_count(vcpu->lapic);
 }
 
@@ -120,7 +151,7 @@ int lapic_set_state(struct lodge_vcpu *vcpu, const struct kvm_lapic_state *state
 {
 	int ret;
 
-	ret = lapic_model_set_state(&vcpu->lapic->model, state);
+	ret = lapic_model_set_state(&vcpu->lapic->model, state, has_full_ids(vcpu));
 	if (ret)
 		return ret;
 	lapic_timer_resume(vcpu->lapic, *(const u32 *)(state->regs + APIC_TMCCT));
@@ -171,6 +202,8 @@ int lapic_msr_read(struct lodge_vcpu *vcpu, u32 msr, u64 *value)
 		*value = lapic_timer_current_count(lapic);
 		return 0;
 	}
+	if (offset == APIC_TASKPRI)
+		vapic_note_tpr_access(lapic, false);
 	ret = lapic_register_read(&lapic->model, offset, &low);
 	if (!ret)
 		*value = low;
@@ -190,6 +223,8 @@ int lapic_msr_write(struct lodge_vcpu *vcpu, u32 msr, u64 value)
 	}
 	if (!is_mode(vcpu, true) || offset >= KVM_APIC_REG_SIZE)
 		return -EINVAL;
+	if (offset == APIC_TASKPRI)
+		vapic_note_tpr_access(lapic, true);
 	effect.what = 0;
 	if (offset == APIC_ICR)
 		ret = lapic_icr_write(&lapic->model, value, &effect);
@@ -221,6 +256,8 @@ void lapic_mmio_read(struct lodge_vcpu *vcpu, u32 offset, unsigned int len, void
 	/* The upper 12 bytes of each register's 16 are nothing. */
 	if (offset - reg + len > sizeof(value) || reg >= KVM_APIC_REG_SIZE)
 		return;
+	if (reg == APIC_TASKPRI)
+		vapic_note_tpr_access(lapic, false);
 	if (reg == APIC_TMCCT)
 		value = lapic_timer_current_count(lapic);
 	else if (lapic_register_read(&lapic->model, reg, &value))
@@ -237,6 +274,8 @@ void lapic_mmio_write(struct lodge_vcpu *vcpu, u32 offset, unsigned int len,
 	if (!is_mode(vcpu, false) || len != 4 || (offset & 0xf) ||
 	    offset >= KVM_APIC_REG_SIZE)
 		return;
+	if (offset == APIC_TASKPRI)
+		vapic_note_tpr_access(vcpu->lapic, true);
 	effect.what = 0;
 	lapic_register_write(&vcpu->lapic->model, offset, *(const u32 *)data, &effect);
 	/* A refused write has an effect too: the error interrupt. */

@@ -22,6 +22,8 @@ struct pit_device;
 
 /**
  * struct lodge_irqchip - behind vm->irqchip
+ * @is_split: PIC, IOAPIC and PIT are user space's: those here are not used
+ * @nr_user_pins: GSIs from 0 on that are the pins of user space's IOAPIC
  * @bus: messages to LAPICs
  * @pic: the 8259 pair; its own lock
  * @ioapic: its own lock
@@ -31,6 +33,8 @@ struct pit_device;
  * @watchers: struct irqchip_watcher; vm->irq_lock, read under srcu
  */
 struct lodge_irqchip {
+	bool is_split;
+	u32 nr_user_pins;
 	struct apic_bus bus;
 	struct pic pic;
 	struct ioapic ioapic;

@@ -311,7 +311,7 @@ int pit_create(struct lodge_vm *vm, const struct kvm_pit_config *config)
 	int ret;
 
 	lockdep_assert_held(&vm->lock);
-	if (!vm->irqchip)
+	if (!irqchip_has_pic(vm))
 		return -ENOENT;
 	if (vm->irqchip->pit)
 		return -EEXIST;

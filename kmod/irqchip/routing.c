@@ -27,14 +27,23 @@ static_assert(IRQCHIP_MAX_GSIS <= U16_MAX);
 
 /**
  * routing_msi_message() - what an MSI says to the LAPICs
- * @address: lower half; the upper has no meaning
- * @data: the data word
+ * @vm: whose
+ * @msi: address and data; the address's upper half has a meaning only with
+ *       KVM_X2APIC_API_USE_32BIT_IDS: the destination above its lowest 8 bits
  * @message: filled
  *
  * The redirection hint asks for one CPU of several, which is lowest priority.
+ *
+ * Return: false for an address that has no meaning.
  */
-void routing_msi_message(u32 address, u32 data, struct lapic_message *message)
+bool routing_msi_message(struct lodge_vm *vm, const struct kvm_msi *msi,
+			 struct lapic_message *message)
 {
+	bool has_full_ids = READ_ONCE(vm->x2apic_api) & KVM_X2APIC_API_USE_32BIT_IDS;
+	u32 address = msi->address_lo, data = msi->data;
+
+	if (has_full_ids && (msi->address_hi & 0xff))
+		return false;
 	*message = (struct lapic_message) {
 		.dest = address >> MSI_ADDRESS_DEST_SHIFT & 0xff,
 		.vector = data & 0xff,
@@ -45,10 +54,36 @@ void routing_msi_message(u32 address, u32 data, struct lapic_message *message)
 	};
 	if ((address & MSI_ADDRESS_REDIRECT) && message->delivery == LAPIC_DELIVERY_FIXED)
 		message->delivery = LAPIC_DELIVERY_LOWEST;
+	if (has_full_ids)
+		message->dest |= msi->address_hi;
+	return true;
+}
+
+static int route_fill_msi(struct lodge_vm *vm, struct route *route,
+			  const struct kvm_irq_routing_entry *entry)
+{
+	const struct kvm_msi msi = {
+		.address_lo = entry->u.msi.address_lo,
+		.address_hi = entry->u.msi.address_hi,
+		.data = entry->u.msi.data,
+	};
+
+	/* The device id, allowed here as in KVM, has no meaning on x86. */
+	if (entry->flags & ~KVM_MSI_VALID_DEVID)
+		return -EINVAL;
+	route->kind = ROUTE_MSI;
+	return routing_msi_message(vm, &msi, &route->message) ? 0 : -EINVAL;
+}
+
+/* User space that has the chips has no use for their pins. */
+static bool has_pins(struct lodge_vm *vm)
+{
+	return !vm->irqchip || !vm->irqchip->is_split;
 }
 
 /* Check one entry and convert it. */
-static int route_fill(struct route *route, const struct kvm_irq_routing_entry *entry)
+static int route_fill(struct lodge_vm *vm, struct route *route,
+		      const struct kvm_irq_routing_entry *entry)
 {
 	u32 pin = entry->u.irqchip.pin;
 
@@ -56,16 +91,9 @@ static int route_fill(struct route *route, const struct kvm_irq_routing_entry *e
 		return -EINVAL;
 	route->gsi = entry->gsi;
 
-	if (entry->type == KVM_IRQ_ROUTING_MSI) {
-		/* The device id, allowed here as in KVM, has no meaning on x86. */
-		if (entry->flags & ~KVM_MSI_VALID_DEVID)
-			return -EINVAL;
-		route->kind = ROUTE_MSI;
-		routing_msi_message(entry->u.msi.address_lo, entry->u.msi.data,
-				    &route->message);
-		return 0;
-	}
-	if (entry->type != KVM_IRQ_ROUTING_IRQCHIP || entry->flags)
+	if (entry->type == KVM_IRQ_ROUTING_MSI)
+		return route_fill_msi(vm, route, entry);
+	if (entry->type != KVM_IRQ_ROUTING_IRQCHIP || entry->flags || !has_pins(vm))
 		return -EINVAL;
 
 	switch (entry->u.irqchip.irqchip) {
@@ -98,7 +126,7 @@ static bool can_coexist(const struct route *a, const struct route *b)
 }
 
 /* Sort by counting. @used: how many routes each GSI already has in the table, zeroed. */
-static int table_fill(struct lodge_irq_routing *table,
+static int table_fill(struct lodge_vm *vm, struct lodge_irq_routing *table,
 		      const struct kvm_irq_routing_entry *entries, u8 *used)
 {
 	u32 i, j;
@@ -114,7 +142,7 @@ static int table_fill(struct lodge_irq_routing *table,
 		struct route *routes = &table->routes[table->first[gsi]];
 		struct route *route = &routes[used[gsi]];
 
-		ret = route_fill(route, &entries[i]);
+		ret = route_fill(vm, route, &entries[i]);
 		if (ret)
 			return ret;
 		/* No more than three can coexist, so this is short and @used small. */
@@ -128,13 +156,15 @@ static int table_fill(struct lodge_irq_routing *table,
 
 /**
  * routing_build() - check entries and make a table of them
+ * @vm: whose; one without irqchip is about to get one with all its chips
  * @entries: from user space
  * @nr: at most IRQCHIP_MAX_GSIS
  *
  * Return: the table, or an ERR_PTR(): -EINVAL for a bad entry or two that exclude one
  * another, -ENOMEM.
  */
-struct lodge_irq_routing *routing_build(const struct kvm_irq_routing_entry *entries, u32 nr)
+struct lodge_irq_routing *routing_build(struct lodge_vm *vm,
+					const struct kvm_irq_routing_entry *entries, u32 nr)
 {
 	struct lodge_irq_routing *table;
 	u32 nr_gsis = 0, i;
@@ -160,7 +190,7 @@ struct lodge_irq_routing *routing_build(const struct kvm_irq_routing_entry *entr
 	table->nr_gsis = nr_gsis;
 	table->nr_routes = nr;
 	table->first = (void *)table + size;
-	ret = table_fill(table, entries, used);
+	ret = table_fill(vm, table, entries, used);
 	if (ret) {
 		kvfree(table);
 		table = NULL;
@@ -188,6 +218,20 @@ const struct route *routing_lookup(const struct lodge_irq_routing *routing, u32 
 	gsi = array_index_nospec(gsi, routing->nr_gsis);
 	*nr = routing->first[gsi + 1] - routing->first[gsi];
 	return &routing->routes[routing->first[gsi]];
+}
+
+/**
+ * routing_end() - where the routes of the first GSIs end
+ * @routing: the table; the caller is in vm->srcu
+ * @gsi: any number: the first GSI that is not meant
+ *
+ * Return: behind the last route of a lower GSI; NULL without a table.
+ */
+const struct route *routing_end(const struct lodge_irq_routing *routing, u32 gsi)
+{
+	if (!routing)
+		return NULL;
+	return &routing->routes[routing->first[min(gsi, routing->nr_gsis)]];
 }
 
 /**
@@ -228,7 +272,7 @@ int routing_set(struct lodge_vm *vm, const struct kvm_irq_routing_entry *entries
 	/* Pairs with the release in irqchip_create(). */
 	if (flags || !smp_load_acquire(&vm->irqchip))
 		return -EINVAL;
-	table = routing_build(entries, nr);
+	table = routing_build(vm, entries, nr);
 	if (IS_ERR(table))
 		return PTR_ERR(table);
 
@@ -272,7 +316,7 @@ int routing_create_default(struct lodge_vm *vm)
 		entry->u.irqchip.irqchip = gsi < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE;
 		entry->u.irqchip.pin = gsi % 8;
 	}
-	table = routing_build(entries, entry - entries);
+	table = routing_build(vm, entries, entry - entries);
 	kfree(entries);
 	if (IS_ERR(table))
 		return PTR_ERR(table);

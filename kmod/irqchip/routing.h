@@ -45,8 +45,11 @@ int routing_create_default(struct lodge_vm *vm);
 void routing_destroy(struct lodge_vm *vm);
 const struct route *routing_lookup(const struct lodge_irq_routing *routing, u32 gsi,
 				   u32 *nr);
-void routing_msi_message(u32 address, u32 data, struct lapic_message *message);
-struct lodge_irq_routing *routing_build(const struct kvm_irq_routing_entry *entries, u32 nr);
+const struct route *routing_end(const struct lodge_irq_routing *routing, u32 gsi);
+bool routing_msi_message(struct lodge_vm *vm, const struct kvm_msi *msi,
+			 struct lapic_message *message);
+struct lodge_irq_routing *routing_build(struct lodge_vm *vm,
+					const struct kvm_irq_routing_entry *entries, u32 nr);
 u64 routing_pins_of(const struct lodge_irq_routing *routing, u32 gsi);
 
 #endif /* LODGE_IRQCHIP_ROUTING_H */

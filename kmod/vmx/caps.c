@@ -397,6 +397,7 @@ int vmx_caps_setup(struct lodge_caps *caps)
 			       boot_cpu_has(X86_FEATURE_INVPCID),
 		.has_deadline = own->has_timer,
 		.needs_small_exec = needs_small_exec(),
+		.has_pdptes = true,
 		.nr_written_max = own->secondary & SECONDARY_EXEC_ENABLE_PML ?
 				  VMX_PML_ENTRIES : 0,
 		/* EPT's depth has nothing to do with the guest's. */

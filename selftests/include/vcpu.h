@@ -18,6 +18,8 @@ struct vcpu {
 	struct vm *vm;
 	int fd;
 	unsigned int id;
+	/* In vm->vcpus. */
+	unsigned int place;
 	struct kvm_run *run;
 	size_t run_bytes;
 	uint64_t stack_top;

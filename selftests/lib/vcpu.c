@@ -96,13 +96,24 @@ void vcpu_describe(struct vcpu *vcpu)
 	}
 }
 
+/* A vCPU stands at its id's place in the VM, or from the end on where that is too high. */
+static unsigned int find_place(const struct vm *vm, unsigned int id)
+{
+	unsigned int place = id < VM_MAX_VCPUS ? id : VM_MAX_VCPUS - 1;
+
+	while (id >= VM_MAX_VCPUS && vm->vcpus[place] && place)
+		place--;
+	TEST_ASSERT(!vm->vcpus[place], "vCPU %u", id);
+	return place;
+}
+
 struct vcpu *vcpu_create(struct vm *vm, unsigned int id)
 {
 	struct vcpu *vcpu = calloc(1, sizeof(*vcpu));
 	int node;
 
 	TEST_ASSERT(vcpu, "out of memory");
-	TEST_ASSERT(id < VM_MAX_VCPUS && !vm->vcpus[id], "vCPU %u", id);
+	vcpu->place = find_place(vm, id);
 	node = node_open(O_RDWR);
 	vcpu->run_bytes = fd_ioctl(node, KVM_GET_VCPU_MMAP_SIZE, 0);
 	close(node);
@@ -112,13 +123,13 @@ struct vcpu *vcpu_create(struct vm *vm, unsigned int id)
 	vcpu->fd = vm_ioctl(vm, KVM_CREATE_VCPU, id);
 	vcpu->run = mmap(NULL, vcpu->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	TEST_ASSERT(vcpu->run != MAP_FAILED, "vCPU %u", id);
-	vm->vcpus[id] = vcpu;
+	vm->vcpus[vcpu->place] = vcpu;
 	return vcpu;
 }
 
 void vcpu_destroy(struct vcpu *vcpu)
 {
-	vcpu->vm->vcpus[vcpu->id] = NULL;
+	vcpu->vm->vcpus[vcpu->place] = NULL;
 	munmap(vcpu->run, vcpu->run_bytes);
 	TEST_ASSERT(!close(vcpu->fd), "close of vCPU %u", vcpu->id);
 	free(vcpu);

@@ -58,6 +58,22 @@ HOSTS = {
 LENGTHS = {"LODGE_FUZZ_SECONDS": 2, "LODGE_STRESS_SECONDS": 14}
 PASSED_ON = (*LENGTHS, "LODGE_FUZZ_SEED", "LODGE_STRESS_SEED")      # into the hosts
 
+# Debian's QEMU, its firmware and its snapshots' tool, a guest's kernel and drivers.
+QEMU_FILES = " ".join((
+    "/usr/bin/qemu-system-x86_64:/usr/bin/", "/usr/bin/qemu-img:/usr/bin/",
+    "/usr/lib/qemu/virtiofsd:/usr/lib/qemu/", "/usr/share/seabios:/usr/share/",
+    *(f"/usr/share/qemu/{name}:/usr/share/qemu/"
+      for name in ("kvmvapic.bin", "linuxboot_dma.bin", "pvh.bin", "bios-microvm.bin")),
+    "/usr/share/OVMF/OVMF_CODE_4M.fd:/usr/share/OVMF/",
+    "/usr/share/OVMF/OVMF_VARS_4M.fd:/usr/share/OVMF/", "/boot/memtest86+x64.bin:/boot/",
+    "@kernel@:/boot/",
+    *(f"@drivers@/{name}.ko:/guest/"
+      for name in ("drivers/virtio/virtio", "drivers/virtio/virtio_ring",
+                   "drivers/virtio/virtio_pci_legacy_dev", "drivers/virtio/virtio_pci_modern_dev",
+                   "drivers/virtio/virtio_pci", "drivers/block/virtio_blk", "net/core/failover",
+                   "drivers/net/net_failover", "drivers/net/virtio_net", "fs/fuse/fuse",
+                   "fs/fuse/virtiofs"))))
+
 DEFAULTS = {"program": "", "args": "", "timeout": "60", "cpus": "2", "memory": "2048M", "cpu": "",
             "append": "", "hosts": " ".join(HOSTS), "group": "", "module": "load", "files": ""}
 SHAPE = ("host", "cpus", "memory", "cpu", "append", "group")
@@ -306,8 +322,9 @@ class Run:
         with open(listing, "w", encoding="utf-8") as file:
             for case in cases:
                 files.add(f"{case.program}:/selftests/")
-                for item in case.files:
+                for item in " ".join(case.files).replace("@qemu@", QEMU_FILES).split():
                     item = item.replace("@kernel@", f"/boot/vmlinuz-{release}")
+                    item = item.replace("@drivers@", f"/lib/modules/{release}/kernel")
                     item = item.replace("@modules@", host.modules)
                     if "@vmlinux@" in item:
                         item = item.replace("@vmlinux@", write_vmlinux(directory, release))

@@ -444,20 +444,28 @@ static void test_state(void)
 
 	make(&lapic, 0x13, true, true);
 	send_self(&lapic, 0x77, true);
-	lapic_model_get_state(&lapic, &state);
+	lapic_model_get_state(&lapic, &state, false);
 	passed = *(u32 *)(state.regs + APIC_ID) == 0x13000000;
 	make(&lapic, 0x13, true, false);
-	passed &= lapic_model_set_state(&lapic, &state) == 0 && lapic_irr_highest(&lapic) == 0x77;
-	lapic_model_get_state(&lapic, &again);
+	passed &= lapic_model_set_state(&lapic, &state, false) == 0 &&
+		  lapic_irr_highest(&lapic) == 0x77;
+	lapic_model_get_state(&lapic, &again, false);
 	passed &= !memcmp(&state, &again, sizeof(state));
 	*(u32 *)(state.regs + APIC_ID) = 0x14000000;
-	passed &= lapic_model_set_state(&lapic, &state) == -EINVAL;
+	passed &= lapic_model_set_state(&lapic, &state, false) == -EINVAL;
 	ktap_result(passed, "state_round_trip_x2apic");
+
+	lapic_model_get_state(&lapic, &state, true);
+	passed = *(u32 *)(state.regs + APIC_ID) == 0x13 &&
+		 lapic_model_set_state(&lapic, &state, true) == 0;
+	*(u32 *)(state.regs + APIC_ID) = 0x13000000;
+	passed &= lapic_model_set_state(&lapic, &state, true) == -EINVAL;
+	ktap_result(passed, "state_full_ids");
 
 	/* Whatever comes, the model stays in bounds and every register readable. */
 	memset(&state, 0xff, sizeof(state));
 	make(&lapic, 5, false, false);
-	passed = lapic_model_set_state(&lapic, &state) == 0 &&
+	passed = lapic_model_set_state(&lapic, &state, false) == 0 &&
 		 lapic_reg(&lapic, APIC_LVR) == 0x50014 && lapic_deliverable(&lapic) == -1 &&
 		 lapic_reg(&lapic, APIC_ID) == 0xff000000 && lapic_divisor(&lapic) == 1;
 	ktap_result(passed, "state_hostile");

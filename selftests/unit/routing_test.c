@@ -19,6 +19,9 @@ void irqchip_routing_changed(struct lodge_vm *vm, const struct lodge_irq_routing
 	vm->irqchip->pit_pins = routing_pins_of(routing, IRQCHIP_PIT_GSI);
 }
 
+/* Without irqchip: as while one is created, all chips are there. */
+static struct lodge_vm vm;
+
 #define PIN(g, chip, p) \
 	{ .gsi = (g), .type = KVM_IRQ_ROUTING_IRQCHIP, .u.irqchip = { (chip), (p) } }
 #define MSI(g, address, value) \
@@ -60,7 +63,7 @@ static void test_tables(void)
 	for (i = 0; i < ARRAY_SIZE(tables); i++) {
 		struct lodge_irq_routing *routing;
 
-		routing = routing_build(tables[i].entries, tables[i].nr);
+		routing = routing_build(&vm, tables[i].entries, tables[i].nr);
 		ktap_result(!IS_ERR(routing) == tables[i].allowed, "table_%s", tables[i].name);
 		if (!IS_ERR(routing))
 			kvfree(routing);
@@ -78,7 +81,7 @@ static void test_lookup(void)
 	bool passed;
 	u32 nr;
 
-	routing = routing_build(entries, ARRAY_SIZE(entries));
+	routing = routing_build(&vm, entries, ARRAY_SIZE(entries));
 	route = routing_lookup(routing, 4, &nr);
 	passed = nr == 2 && route[0].kind == ROUTE_IOAPIC && route[0].pin == 4 &&
 		 route[1].kind == ROUTE_PIC && route[1].pin == 4;
@@ -104,6 +107,8 @@ static const struct {
 	const char *name;
 	u32 address, data;
 	struct lapic_message message;
+	u32 address_hi, x2apic_api;
+	bool refused;
 } messages[] = {
 	{ "physical", 0xfee05000, 0x41, { .dest = 5, .vector = 0x41 } },
 	{ "logical_lowest", 0xfeeff004, 0x1a0,
@@ -113,6 +118,10 @@ static const struct {
 	{ "hint_and_nmi", 0xfee03008, 0x400, { .dest = 3, .delivery = 4 } },
 	{ "level", 0xfee01000, 0xc031, { .dest = 1, .vector = 0x31, .is_level = true } },
 	{ "upper_bits", 0xfff01000, 0xffff0031, { .dest = 1, .vector = 0x31 } },
+	{ "upper_half_ignored", 0xfee01000, 0x31, { .dest = 1, .vector = 0x31 }, ~0u },
+	{ "full_id", 0xfee01000, 0x31, { .dest = 0x12345601, .vector = 0x31 }, 0x12345600,
+	  KVM_X2APIC_API_USE_32BIT_IDS },
+	{ "full_id_twice", 0xfee01000, 0x31, { }, 0x12345601, KVM_X2APIC_API_USE_32BIT_IDS, true },
 };
 
 static void test_messages(void)
@@ -122,9 +131,19 @@ static void test_messages(void)
 
 	for (i = 0; i < ARRAY_SIZE(messages); i++) {
 		const struct lapic_message *expected = &messages[i].message;
+		struct lodge_vm vm = { .x2apic_api = messages[i].x2apic_api };
+		const struct kvm_msi msi = {
+			.address_lo = messages[i].address,
+			.address_hi = messages[i].address_hi,
+			.data = messages[i].data,
+		};
 
-		routing_msi_message(messages[i].address, messages[i].data, &message);
-		ktap_result(message.dest == expected->dest && message.vector == expected->vector &&
+		if (!routing_msi_message(&vm, &msi, &message)) {
+			ktap_result(messages[i].refused, "msi_%s", messages[i].name);
+			continue;
+		}
+		ktap_result(!messages[i].refused && message.dest == expected->dest &&
+			    message.vector == expected->vector &&
 			    message.delivery == expected->delivery &&
 			    message.is_logical == expected->is_logical &&
 			    message.is_level == expected->is_level && message.is_asserted &&
