@@ -9,6 +9,7 @@
 #include <linux/string.h>
 
 #include <asm/fpu/types.h>
+#include <asm/kvm_para.h>
 
 #include "cpuid.h"
 #include "cpuid_words.h"
@@ -51,6 +52,27 @@ static bool is_amd_vendor(const struct kvm_cpuid_entry2 *leaf0)
 	return false;
 }
 
+/* Leaves of hypervisors come in blocks of 0x100; the first of a block has the signature. */
+static void find_pv_features(struct lodge_cpuid *cpuid)
+{
+	const struct kvm_cpuid_entry2 *entry;
+	u32 base;
+
+	cpuid->pv_leaf = 0;
+	cpuid->pv_features = 0;
+	for (base = KVM_CPUID_SIGNATURE; base < KVM_CPUID_SIGNATURE + 0x10000; base += 0x100) {
+		entry = find_entry(cpuid, base, 0);
+		if (!entry || memcmp(&entry->ebx, "KVMKVMKVM\0\0\0", 12))
+			continue;
+		entry = find_entry(cpuid, base | KVM_CPUID_FEATURES, 0);
+		if (entry) {
+			cpuid->pv_leaf = entry->function;
+			cpuid->pv_features = entry->eax;
+		}
+		return;
+	}
+}
+
 /* Work out the facts that depend on the entries. */
 static void derive_facts(struct lodge_cpuid *cpuid)
 {
@@ -85,6 +107,8 @@ static void derive_facts(struct lodge_cpuid *cpuid)
 	entry = find_entry(cpuid, 0xd, 0);
 	if (entry)
 		cpuid->xcr0_allowed |= fpu_supported_xcr0() & ((u64)entry->edx << 32 | entry->eax);
+
+	find_pv_features(cpuid);
 }
 
 static bool is_withheld(struct lodge_vcpu *vcpu, unsigned int feature)

@@ -201,14 +201,25 @@ static bool is_wall_clock(u32 index)
 	return index == MSR_KVM_WALL_CLOCK || index == MSR_KVM_WALL_CLOCK_NEW;
 }
 
+/* Either pair of MSRs has a bit of its own in CPUID. */
+static bool is_pvclock_allowed(struct lodge_vcpu *vcpu, u32 index)
+{
+	return cpuid_allows_pv(vcpu, index >= MSR_KVM_WALL_CLOCK_NEW ? KVM_FEATURE_CLOCKSOURCE2 :
+								       KVM_FEATURE_CLOCKSOURCE);
+}
+
 static int get_pvclock(struct lodge_vcpu *vcpu, u32 index, u64 *data)
 {
+	if (!is_pvclock_allowed(vcpu, index))
+		return -EINVAL;
 	*data = is_wall_clock(index) ? clock_wall_clock_msr(vcpu) : clock_system_time_msr(vcpu);
 	return 0;
 }
 
 static int set_pvclock(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
 {
+	if (!is_pvclock_allowed(vcpu, index))
+		return -EINVAL;
 	if (is_wall_clock(index))
 		clock_set_wall_clock_msr(vcpu, data);
 	else
