@@ -17,7 +17,6 @@
 #include "host.h"
 #include "hypercall.h"
 #include "irqchip/irqchip.h"
-#include "msr.h"
 #include "regs.h"
 #include "request.h"
 #include "run.h"
@@ -97,26 +96,6 @@ static int handle_pause(struct lodge_vcpu *vcpu)
 {
 	event_skip_insn(vcpu, vcpu->exit.inst_len);
 	vcpu_give_way(vcpu);
-	return LODGE_RESUME_GUEST;
-}
-
-static int handle_rdmsr(struct lodge_vcpu *vcpu)
-{
-	u64 value;
-
-	if (msr_get(vcpu, lodge_reg32(vcpu, LODGE_RCX), &value, false))
-		return raise_gp(vcpu);
-	vcpu->state.gprs[LODGE_RAX] = (u32)value;
-	vcpu->state.gprs[LODGE_RDX] = value >> 32;
-	event_skip_insn(vcpu, vcpu->exit.inst_len);
-	return LODGE_RESUME_GUEST;
-}
-
-static int handle_wrmsr(struct lodge_vcpu *vcpu)
-{
-	if (msr_set(vcpu, lodge_reg32(vcpu, LODGE_RCX), lodge_edx_eax(vcpu), false))
-		return raise_gp(vcpu);
-	event_skip_insn(vcpu, vcpu->exit.inst_len);
 	return LODGE_RESUME_GUEST;
 }
 
@@ -419,8 +398,8 @@ static const struct exit_rule exit_rules[LODGE_NR_EXIT_REASONS] = {
 	[LODGE_EXIT_CPUID]		= INSN_RULE(handle_cpuid, CPUID),
 	[LODGE_EXIT_HLT]		= INSN_RULE(handle_hlt, HLT),
 	[LODGE_EXIT_PAUSE]		= INSN_RULE(handle_pause, PAUSE),
-	[LODGE_EXIT_RDMSR]		= INSN_RULE(handle_rdmsr, RDMSR),
-	[LODGE_EXIT_WRMSR]		= INSN_RULE(handle_wrmsr, WRMSR),
+	[LODGE_EXIT_RDMSR]		= INSN_RULE(exit_rdmsr, RDMSR),
+	[LODGE_EXIT_WRMSR]		= INSN_RULE(exit_wrmsr, WRMSR),
 	[LODGE_EXIT_CR_ACCESS]		= { handle_cr_access },
 	[LODGE_EXIT_DR_ACCESS]		= { handle_dr_access },
 	[LODGE_EXIT_XSETBV]		= INSN_RULE(handle_xsetbv, XSETBV),

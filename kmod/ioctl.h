@@ -64,6 +64,9 @@ const struct ioctl_entry *ioctl_find(const struct ioctl_entry table[IOCTL_TABLE_
 				     unsigned int cmd);
 long ioctl_call(const struct ioctl_entry *entry, struct ioctl_args *args);
 
+/* vm_setting.c */
+int vm_setting_enable(struct lodge_vm *vm, const struct kvm_enable_cap *cap);
+
 /* capability.c */
 int capability_value(struct lodge_vm *vm, unsigned long number);
 

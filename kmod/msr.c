@@ -70,7 +70,7 @@ static u64 *state_place(struct lodge_x86_state *state, const struct msr_entry *e
  * @data: filled on success
  * @from_user: the guest's CPUID is not asked
  *
- * Return: 0; -ENOENT if there is no such MSR; -EINVAL if it cannot be read.
+ * Return: 0; -ENOENT if there is no such MSR, or none to be read; -EINVAL if the guest may not.
  */
 int msr_get(struct lodge_vcpu *vcpu, u32 index, u64 *data, bool from_user)
 {
@@ -81,8 +81,10 @@ int msr_get(struct lodge_vcpu *vcpu, u32 index, u64 *data, bool from_user)
 		return msr_get_lapic(vcpu, index, data);
 
 	entry = find_msr(index);
-	if (!entry || (!from_user && msr_guest_lacks(vcpu, entry)))
+	if (!entry)
 		return -ENOENT;
+	if (!from_user && msr_guest_lacks(vcpu, entry))
+		return -EINVAL;
 
 	switch (entry->place) {
 	case PLACE_OWN:
@@ -97,7 +99,7 @@ int msr_get(struct lodge_vcpu *vcpu, u32 index, u64 *data, bool from_user)
 	case PLACE_FUNCTIONS:
 		return entry->get(vcpu, index, data);
 	default:
-		return -EINVAL;
+		return -ENOENT;
 	}
 }
 
@@ -131,8 +133,8 @@ static int store_msr(struct lodge_vcpu *vcpu, const struct msr_entry *entry, u32
  * @from_user: user space restores: it may write what guests may only read, and the
  *             guest's CPUID is not asked
  *
- * Return: 0; -ENOENT if there is no such MSR; -EINVAL if it, or this value, cannot be
- * written.
+ * Return: 0; -ENOENT if there is no such MSR, or none to be written; -EINVAL if this value, or
+ * the guest at all, may not.
  */
 int msr_set(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
 {
@@ -142,8 +144,10 @@ int msr_set(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
 		return msr_set_lapic(vcpu, index, data, from_user);
 
 	entry = find_msr(index);
-	if (!entry || (!from_user && msr_guest_lacks(vcpu, entry)))
+	if (!entry)
 		return -ENOENT;
+	if (!from_user && msr_guest_lacks(vcpu, entry))
+		return -EINVAL;
 
 	switch (entry->write) {
 	case WRITE_ALL:
@@ -159,7 +163,7 @@ int msr_set(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
 	case WRITE_IGNORE:
 		return 0;
 	default:
-		return -EINVAL;
+		return -ENOENT;
 	}
 	return store_msr(vcpu, entry, index, data, from_user);
 }

@@ -252,14 +252,14 @@ int msr_get_lapic(struct lodge_vcpu *vcpu, u32 index, u64 *data)
 	*data = 0;
 	if (vcpu->lapic)
 		return lapic_msr_read(vcpu, index, data);
-	return index == MSR_IA32_TSC_DEADLINE ? 0 : -ENOENT;
+	return index == MSR_IA32_TSC_DEADLINE ? 0 : -EINVAL;
 }
 
 int msr_set_lapic(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
 {
 	if (vcpu->lapic)
 		return lapic_msr_write(vcpu, index, data);
-	return index == MSR_IA32_TSC_DEADLINE ? 0 : -ENOENT;
+	return index == MSR_IA32_TSC_DEADLINE ? 0 : -EINVAL;
 }
 
 static bool has_spec_ctrl(void)
@@ -409,6 +409,7 @@ const struct msr_entry msr_table[] = {
 	  .check = check_misc_enable },
 	{ MSR_IA32_DEBUGCTLMSR, 1, STATE(debugctl), .writable = DEBUGCTL_ALLOWED },
 	{ MSR_IA32_LASTBRANCHFROMIP, 4, READS(0), NO_WRITES },
+	{ MSR_IA32_POWER_CTL, 1, OWN(power_ctl), ANY_BITS, SAVED },
 	{ MSR_MTRR_VAR_BASE0, 2 * NR_MTRR_VAR, OWN(mtrr_var), ANY_BITS,
 	  .check = check_mtrr_var },
 	{ MSR_MTRRfix64K_00000, 1, OWN(mtrr_fixed[0]), ANY_BITS, .check = check_mtrr_fixed },

@@ -24,6 +24,7 @@
 struct lodge_msrs {
 	u64 zero;
 	u64 misc_enable;
+	u64 power_ctl;
 	u64 ucode_rev;
 	u64 platform_info;
 	u64 arch_capabilities;

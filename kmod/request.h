@@ -21,6 +21,7 @@
  * @LODGE_REQ_TIMER: the LAPIC timer expired
  * @LODGE_REQ_INIT_SIPI: INIT or SIPI waits in the LAPIC
  * @LODGE_REQ_DIRTY_RING: user space must empty the dirty ring; stays set until it has
+ * @LODGE_REQ_INTERCEPTS: update_intercepts() depends on something that has changed
  * @LODGE_REQ_DIRTY_LOG: dirty_log_needs_cpu() has another answer
  */
 enum lodge_request {
@@ -32,6 +33,7 @@ enum lodge_request {
 	LODGE_REQ_TIMER,
 	LODGE_REQ_INIT_SIPI,
 	LODGE_REQ_DIRTY_RING,
+	LODGE_REQ_INTERCEPTS,
 	LODGE_REQ_DIRTY_LOG,
 };
 

@@ -244,6 +244,8 @@ static void handle_requests(struct lodge_vcpu *vcpu)
 		event_collect_nmis(vcpu);
 	if (lodge_request_take(vcpu, LODGE_REQ_INIT_SIPI))
 		vcpu_take_init_sipi(vcpu);
+	if (lodge_request_take(vcpu, LODGE_REQ_INTERCEPTS))
+		lodge_vendor->update_intercepts(vcpu);
 	if (lodge_request_take(vcpu, LODGE_REQ_DIRTY_LOG))
 		follow_dirty_log(vcpu);
 	/* Only here to end the guest's run or the sleep: the queue is always looked at. */

@@ -13,6 +13,7 @@
 #include "irqchip/irqchip.h"
 #include "lifecycle.h"
 #include "mmu/mmu.h"
+#include "msr_filter.h"
 #include "request.h"
 
 /**
@@ -106,6 +107,7 @@ static void vm_destroy(struct lodge_vm *vm)
 	tdp_destroy(vm);
 	memslots_destroy(vm);
 	clock_vm_destroy(vm);
+	msr_filter_destroy(vm);
 	cleanup_srcu_struct(&vm->srcu);
 	mmdrop(vm->mm);
 	kfree(vm);

@@ -36,6 +36,7 @@ struct lodge_tdp;
 struct lodge_irqchip;
 struct lodge_irq_routing;
 struct lodge_vm_clock;
+struct lodge_msr_filter;
 struct iobus;
 
 /* As KVM: the answers to KVM_CAP_MAX_VCPUS and KVM_CAP_MAX_VCPU_ID. */
@@ -54,6 +55,11 @@ struct lodge_vm {
 	struct xarray vcpus;		/* [m] index -> vCPU; entries never go before the VM */
 	u32 nr_vcpus;			/* [m] */
 	u32 bsp_id;			/* [m] id of the bootstrap processor */
+
+	/* Settings by KVM_ENABLE_CAP: [m], vCPUs read them at any time. */
+	u64 user_msr_reasons;		/* KVM_MSR_EXIT_REASON_*: user space decides then */
+
+	struct lodge_msr_filter __rcu *msr_filter;	/* [m], read under srcu */
 
 	/* Memory, kmod/mmu. */
 	struct lodge_memslots __rcu *memslots;	/* [s] */

@@ -200,7 +200,7 @@ void svm_update_intercepts(struct lodge_vcpu *vcpu)
 		vcpu->svm->owns_debug = false;
 	intercept_debug(vcpu);
 
-	vmcb->control.msrpm_base_pa = svm_msrpm_pa(vcpu->intercept_policy);
+	vmcb->control.msrpm_base_pa = svm_msrpm_pa(vcpu);
 	vmcb_set_dirty(vmcb, SVM_CLEAN_PERMISSIONS);
 	vcpu->svm->enter.spec_ctrl_is_passed =
 		!!(vcpu->intercept_policy & LODGE_PASS_SPEC_CTRL);

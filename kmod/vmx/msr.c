@@ -13,6 +13,7 @@
 #include <asm/msr.h>
 #include <asm/perf_event.h>
 
+#include "msr_filter.h"
 #include "vmx/vmx.h"
 
 #define PASS_READ	BIT(0)
@@ -47,7 +48,8 @@ static const struct passed_msr passed_msrs[] = {
 /* Index of a bitmap: bit 0 for SPEC_CTRL, bit 1 for PRED_CMD. */
 #define NR_BITMAPS	4
 
-static u8 *bitmaps[NR_BITMAPS];
+/* Behind those: nothing is passed, for a VM whose filter denies one of the passed MSRs. */
+static u8 *bitmaps[NR_BITMAPS + 1];
 
 static unsigned int bitmap_index(u32 policy)
 {
@@ -80,7 +82,7 @@ int vmx_msr_setup(void)
 {
 	unsigned int i, j;
 
-	for (i = 0; i < NR_BITMAPS; i++) {
+	for (i = 0; i < ARRAY_SIZE(bitmaps); i++) {
 		u32 policy = (i & 1 ? LODGE_PASS_SPEC_CTRL : 0) |
 			     (i & 2 ? LODGE_PASS_PRED_CMD : 0);
 
@@ -88,7 +90,7 @@ int vmx_msr_setup(void)
 		if (!bitmaps[i])
 			return -ENOMEM;
 		memset(bitmaps[i], 0xff, PAGE_SIZE);
-		for (j = 0; j < ARRAY_SIZE(passed_msrs); j++) {
+		for (j = 0; i < NR_BITMAPS && j < ARRAY_SIZE(passed_msrs); j++) {
 			const struct passed_msr *entry = &passed_msrs[j];
 
 			if (!entry->policy || (entry->policy & policy))
@@ -105,21 +107,43 @@ void vmx_msr_teardown(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < NR_BITMAPS; i++) {
+	for (i = 0; i < ARRAY_SIZE(bitmaps); i++) {
 		free_page((unsigned long)bitmaps[i]);
 		bitmaps[i] = NULL;
 	}
 }
 
+/* Whether the guest may have all passed MSRs, or user space wants to see some. */
+static bool is_all_allowed(struct lodge_vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(passed_msrs); i++) {
+		const struct passed_msr *entry = &passed_msrs[i];
+
+		if ((entry->access & PASS_READ) &&
+		    !msr_filter_allows(vm, entry->msr, KVM_MSR_FILTER_READ))
+			return false;
+		if ((entry->access & PASS_WRITE) &&
+		    !msr_filter_allows(vm, entry->msr, KVM_MSR_FILTER_WRITE))
+			return false;
+	}
+	return true;
+}
+
 /**
- * vmx_msr_bitmap_pa() - the bitmap for a policy
- * @policy: vcpu->intercept_policy
+ * vmx_msr_bitmap_pa() - the bitmap for a vCPU
+ * @vcpu: its intercept_policy and its VM's filter decide
  *
  * Return: address as the VMCS takes it.
  */
-hpa_t vmx_msr_bitmap_pa(u32 policy)
+hpa_t vmx_msr_bitmap_pa(const struct lodge_vcpu *vcpu)
 {
-	return virt_to_phys(bitmaps[bitmap_index(policy)]);
+	unsigned int index = bitmap_index(vcpu->intercept_policy);
+
+	if (msr_filter_exists(vcpu->vm) && !is_all_allowed(vcpu->vm))
+		index = NR_BITMAPS;
+	return virt_to_phys(bitmaps[index]);
 }
 
 /**

@@ -149,7 +149,7 @@ void vmx_update_intercepts(struct lodge_vcpu *vcpu)
 	vmcs_write(EXCEPTION_BITMAP, bitmap);
 	vmcs_write(SECONDARY_VM_EXEC_CONTROL, secondary);
 	vcpu->vmx->notes_writes = secondary & SECONDARY_EXEC_ENABLE_PML;
-	vmcs_write(MSR_BITMAP, vmx_msr_bitmap_pa(vcpu->intercept_policy));
+	vmcs_write(MSR_BITMAP, vmx_msr_bitmap_pa(vcpu));
 	vcpu->vmx->enter.spec_ctrl_is_passed =
 		!!(vcpu->intercept_policy & LODGE_PASS_SPEC_CTRL);
 }
