@@ -44,6 +44,12 @@ static const int constant[] = {
 	[KVM_CAP_IOEVENTFD_ANY_LENGTH]		= 1,
 	[KVM_CAP_ENABLE_CAP]			= 1,
 	[KVM_CAP_ENFORCE_PV_FEATURE_CPUID]	= 1,
+	[KVM_CAP_DISABLE_QUIRKS]		= 1,
+	[KVM_CAP_DISABLE_QUIRKS2]		= VM_SETTING_QUIRKS,
+	[KVM_CAP_MSR_PLATFORM_INFO]		= 1,
+	[KVM_CAP_EXIT_HYPERCALL]		= VM_SETTING_HYPERCALLS,
+	[KVM_CAP_EXIT_ON_EMULATION_FAILURE]	= 1,
+	[KVM_CAP_VM_DISABLE_NX_HUGE_PAGES]	= 1,
 	[KVM_CAP_X86_USER_SPACE_MSR]		= 1,
 	[KVM_CAP_X86_MSR_FILTER]		= 1,
 	[KVM_CAP_ADJUST_CLOCK]			= KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME |
@@ -82,6 +88,8 @@ int capability_value(struct lodge_vm *vm, unsigned long number)
 	case KVM_CAP_DIRTY_LOG_RING:
 	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
 		return dirty_ring_max_bytes();
+	case KVM_CAP_X86_DISABLE_EXITS:
+		return vm_setting_insns();
 	case KVM_CAP_XCRS:
 		return boot_cpu_has(X86_FEATURE_XSAVE);
 	case KVM_CAP_XSAVE2:

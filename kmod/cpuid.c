@@ -16,6 +16,7 @@
 #include "fpu.h"
 #include "regs.h"
 #include "vendor.h"
+#include "vm.h"
 
 #define F(name)		BIT(X86_FEATURE_##name % 32)
 
@@ -178,6 +179,9 @@ static void apply_state(struct lodge_vcpu *vcpu, struct kvm_cpuid_entry2 *entry)
 		set_bits(&entry->ecx, F(OSXSAVE),
 			 lodge_regs_get(vcpu, LODGE_STATE_CRS)->cr4 & X86_CR4_OSXSAVE);
 		set_bits(&entry->edx, F(APIC), vcpu->apic_base & MSR_IA32_APICBASE_ENABLE);
+		if (!lodge_has_quirk(vcpu->vm, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT))
+			set_bits(&entry->ecx, F(MWAIT),
+				 vcpu->misc_enable & MSR_IA32_MISC_ENABLE_MWAIT);
 		break;
 	case 0x7:
 		if (entry->index == 0)
@@ -190,6 +194,22 @@ static void apply_state(struct lodge_vcpu *vcpu, struct kvm_cpuid_entry2 *entry)
 			entry->ebx = cpuid_xsave_size(fpu_xcr0(vcpu), true);
 		break;
 	}
+	/* Nobody would be there to wake a vCPU that halts by itself. */
+	if (entry->function == vcpu->cpuid->pv_leaf &&
+	    (vcpu->vm->passed_insns & KVM_X86_DISABLE_EXITS_HLT))
+		set_bits(&entry->eax, BIT(KVM_FEATURE_PV_UNHALT), false);
+}
+
+/* Whether CPUID shows MONITOR and MWAIT to the guest now. */
+bool cpuid_has_mwait(struct lodge_vcpu *vcpu)
+{
+	struct kvm_cpuid_entry2 *entry = find_entry(vcpu->cpuid, 1, 0), now;
+
+	if (!entry)
+		return false;
+	now = *entry;
+	apply_state(vcpu, &now);
+	return now.ecx & F(MWAIT);
 }
 
 /* Whether @entries say the same as what is there; state-dependent bits do not count. */
@@ -258,6 +278,8 @@ int cpuid_set(struct lodge_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u
 	cpuid->entries = copy;
 	cpuid->nr_entries = nent;
 	derive_facts(cpuid);
+	if (vcpu->vm->passed_insns & KVM_X86_DISABLE_EXITS_HLT)
+		cpuid->pv_features &= ~BIT(KVM_FEATURE_PV_UNHALT);
 	vcpu->phys_bits = cpuid->phys_bits;
 	vcpu->intercept_policy &= ~INSTRUCTION_INTERCEPTS;
 	vcpu->intercept_policy |= instruction_policy(vcpu);

@@ -30,9 +30,10 @@
  * @gpa_reserved: bits a guest physical address cannot have
  * @pv_leaf: leaf of the paravirtual features (KVM_FEATURE_*); 0 if there is none
  * @pv_features: EAX of that leaf
+ * @is_privileged: CPUID is #GP but for CPL 0 (MSR_MISC_FEATURES_ENABLES)
  * @enforces_pv: the guest cannot use what @pv_features lacks
  *
- * All but @is_frozen and @enforces_pv change in cpuid_set() only.
+ * All but @is_frozen, @is_privileged and @enforces_pv change in cpuid_set() only.
  */
 struct lodge_cpuid {
 	struct kvm_cpuid_entry2 *entries;
@@ -47,6 +48,7 @@ struct lodge_cpuid {
 	u64 gpa_reserved;
 	u32 pv_leaf;
 	u32 pv_features;
+	bool is_privileged;
 	bool enforces_pv;
 };
 
@@ -68,6 +70,7 @@ int cpuid_create(struct lodge_vcpu *vcpu);
 void cpuid_destroy(struct lodge_vcpu *vcpu);
 int cpuid_set(struct lodge_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u32 nent);
 int cpuid_get(struct lodge_vcpu *vcpu, struct kvm_cpuid_entry2 *entries, u32 *nent);
+bool cpuid_has_mwait(struct lodge_vcpu *vcpu);
 bool cpuid_read(struct lodge_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 
 /**

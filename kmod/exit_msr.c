@@ -10,6 +10,7 @@
 #include "msr_filter.h"
 #include "regs.h"
 #include "run.h"
+#include "vm.h"
 #include "x86.h"
 
 /* Why an access failed, in the ABI's words. */

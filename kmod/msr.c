@@ -13,6 +13,7 @@
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 
+#include "cpuid.h"
 #include "ctrl_regs.h"
 #include "irqchip/irqchip.h"
 #include "mca.h"
@@ -197,8 +198,18 @@ int msr_index_list(u32 *indices, u32 *count)
 
 /* MSRs that describe the host to user space, by KVM_GET_MSRS on the system fd. */
 static const u32 feature_msrs[] = {
-	MSR_IA32_UCODE_REV, MSR_IA32_ARCH_CAPABILITIES, MSR_AMD64_DE_CFG,
+	MSR_IA32_UCODE_REV, MSR_IA32_ARCH_CAPABILITIES,
+	/* The last: AMD's alone. */
+	MSR_AMD64_DE_CFG,
 };
+
+static u32 nr_feature_msrs(void)
+{
+	bool is_amd = boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
+		      boot_cpu_data.x86_vendor == X86_VENDOR_HYGON;
+
+	return ARRAY_SIZE(feature_msrs) - !is_amd;
+}
 
 /**
  * msr_feature_list() - KVM_GET_MSR_FEATURE_INDEX_LIST
@@ -211,10 +222,10 @@ int msr_feature_list(u32 *indices, u32 *count)
 {
 	u32 room = *count;
 
-	*count = ARRAY_SIZE(feature_msrs);
-	if (room < ARRAY_SIZE(feature_msrs))
+	*count = nr_feature_msrs();
+	if (room < *count)
 		return -E2BIG;
-	memcpy(indices, feature_msrs, sizeof(feature_msrs));
+	memcpy(indices, feature_msrs, *count * sizeof(*indices));
 	return 0;
 }
 
@@ -270,6 +281,8 @@ int msr_get_feature(u32 index, u64 *data)
 		*data = feature_arch_capabilities();
 		return 0;
 	case MSR_AMD64_DE_CFG:
+		if (nr_feature_msrs() < ARRAY_SIZE(feature_msrs))
+			return -ENOENT;
 		*data = msr_host_de_cfg();
 		return 0;
 	default:
@@ -293,6 +306,7 @@ int msr_create(struct lodge_vcpu *vcpu)
 									 UCODE_REV_AMD;
 	msrs->arch_capabilities = feature_arch_capabilities();
 	msrs->osvw_id_length = OSVW_KNOWN_ERRATA;
+	msrs->platform_info = MSR_PLATFORM_INFO_CPUID_FAULT;
 	vcpu->msrs = msrs;
 	msr_reset(vcpu, false);
 	msrs->mca = mca_create();
@@ -322,7 +336,9 @@ void msr_reset(struct lodge_vcpu *vcpu, bool is_init)
 
 	if (is_init)
 		return;
-	msrs->misc_enable = MISC_ENABLE_NO_PMU;
+	vcpu->misc_enable = MISC_ENABLE_NO_PMU;
+	msrs->misc_features = 0;
+	vcpu->cpuid->is_privileged = false;
 	msrs->hwcr = 0;
 	msrs->de_cfg = msr_host_de_cfg();
 	msrs->mtrr_def_type = 0;

@@ -85,7 +85,8 @@ static void free_filter(struct lodge_msr_filter *filter)
 	kfree(filter);
 }
 
-static int add_filter_range(struct lodge_msr_filter *filter, const struct kvm_msr_filter_range *request)
+static int add_filter_range(struct lodge_msr_filter *filter,
+			    const struct kvm_msr_filter_range *request)
 {
 	const u32 known = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE;
 	struct msr_range *range = &filter->ranges[filter->nr_ranges];

@@ -21,7 +21,7 @@
  * @LODGE_REQ_TIMER: the LAPIC timer expired
  * @LODGE_REQ_INIT_SIPI: INIT or SIPI waits in the LAPIC
  * @LODGE_REQ_DIRTY_RING: user space must empty the dirty ring; stays set until it has
- * @LODGE_REQ_INTERCEPTS: update_intercepts() depends on something that has changed
+ * @LODGE_REQ_INTERCEPTS: settings of the VM that intercepts follow from have changed
  * @LODGE_REQ_DIRTY_LOG: dirty_log_needs_cpu() has another answer
  */
 enum lodge_request {

@@ -32,6 +32,7 @@ struct lodge_vm *vm_create(void)
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
 
+	vm->shows_platform_info = 1;
 	vm->mm = current->mm;
 	mmgrab(vm->mm);
 	refcount_set(&vm->users, 1);

@@ -58,6 +58,12 @@ struct lodge_vm {
 
 	/* Settings by KVM_ENABLE_CAP: [m], vCPUs read them at any time. */
 	u64 user_msr_reasons;		/* KVM_MSR_EXIT_REASON_*: user space decides then */
+	u64 disabled_quirks;		/* KVM_X86_QUIRK_* */
+	u64 passed_insns;		/* KVM_X86_DISABLE_EXITS_*; not once there is a vCPU */
+	u64 hypercall_exits;		/* bits of KVM_HC_* */
+	u64 shows_platform_info;	/* guests may read MSR_PLATFORM_INFO if not 0 */
+	u64 exits_on_failure;		/* user space sees what cannot be emulated, if not 0 */
+	bool allows_large_exec;		/* in spite of lodge_caps.needs_small_exec */
 
 	struct lodge_msr_filter __rcu *msr_filter;	/* [m], read under srcu */
 
@@ -87,5 +93,11 @@ struct lodge_vm {
 	struct lodge_irq_routing *routing;	/* written under irq_lock, read under srcu */
 	struct lodge_vm_clock *clock;	/* [i] pointer */
 };
+
+/* Whether a VM behaves in a way that KVM once did and guests rely on (KVM_X86_QUIRK_*). */
+static inline bool lodge_has_quirk(const struct lodge_vm *vm, u64 quirk)
+{
+	return !(READ_ONCE(vm->disabled_quirks) & quirk);
+}
 
 #endif /* LODGE_VM_H */

@@ -107,13 +107,16 @@ void svm_msr_teardown(void)
 }
 
 /* Whether the guest may have all passed MSRs, or user space wants to see some. */
-static bool is_all_allowed(struct lodge_vm *vm)
+static bool is_all_allowed(const struct lodge_vcpu *vcpu)
 {
+	struct lodge_vm *vm = vcpu->vm;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(passed_msrs); i++) {
 		const struct passed_msr *entry = &passed_msrs[i];
 
+		if (entry->policy && !(entry->policy & vcpu->intercept_policy))
+			continue;
 		if ((entry->access & SVM_MSRPM_READ) &&
 		    !msr_filter_allows(vm, entry->msr, KVM_MSR_FILTER_READ))
 			return false;
@@ -134,7 +137,7 @@ hpa_t svm_msrpm_pa(const struct lodge_vcpu *vcpu)
 {
 	unsigned int index = map_index(vcpu->intercept_policy);
 
-	if (msr_filter_exists(vcpu->vm) && !is_all_allowed(vcpu->vm))
+	if (msr_filter_exists(vcpu->vm) && !is_all_allowed(vcpu))
 		index = NR_MAPS;
 	return __sme_set(virt_to_phys(maps[index]));
 }

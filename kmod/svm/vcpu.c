@@ -20,7 +20,7 @@
 
 struct intercept_rule {
 	u16 bit;
-	u16 policy;	/* LODGE_INTERCEPT_* that asks for it; 0 for always */
+	u32 policy;	/* LODGE_INTERCEPT_* that asks for it; 0 for always */
 };
 
 #define EXCEPTION(vector)	(INTERCEPT_EXCEPTION_OFFSET + LODGE_VECTOR_##vector)
@@ -53,6 +53,8 @@ static const struct intercept_rule intercept_rules[] = {
 	{ EXCEPTION(DB) },
 	/* Guest debugging. */
 	{ EXCEPTION(BP),	LODGE_INTERCEPT_BP },
+	/* The other vendor's hypercall. */
+	{ EXCEPTION(UD),	LODGE_INTERCEPT_UD },
 	/* Instructions that the guest's CPUID does not have. RDPID and XSAVES cannot exit. */
 	{ INTERCEPT_RDTSCP,	LODGE_INTERCEPT_RDTSCP },
 	{ INTERCEPT_INVPCID,	LODGE_INTERCEPT_INVPCID },
@@ -66,8 +68,8 @@ static const struct intercept_rule intercept_rules[] = {
 	/* The guest's CPUID is a table of its own. */
 	{ INTERCEPT_CPUID },
 	/* Give the pCPU to somebody else. */
-	{ INTERCEPT_HLT },
-	{ INTERCEPT_PAUSE },
+	{ INTERCEPT_HLT,	LODGE_INTERCEPT_HLT },
+	{ INTERCEPT_PAUSE,	LODGE_INTERCEPT_PAUSE },
 	/* XCR0 is switched by the FPU code. */
 	{ INTERCEPT_XSETBV },
 	{ INTERCEPT_VMMCALL },
@@ -92,8 +94,8 @@ static const struct intercept_rule intercept_rules[] = {
 	{ INTERCEPT_RSM },
 	/* Would act on the host: its clock counters, its idle states, its TLBs. */
 	{ INTERCEPT_RDPRU },
-	{ INTERCEPT_MONITOR },
-	{ INTERCEPT_MWAIT },
+	{ INTERCEPT_MONITOR,	LODGE_INTERCEPT_MWAIT },
+	{ INTERCEPT_MWAIT,	LODGE_INTERCEPT_MWAIT },
 	{ INTERCEPT_INVLPGB },
 	{ INTERCEPT_INVLPGB_ILLEGAL },
 	{ INTERCEPT_MCOMMIT },

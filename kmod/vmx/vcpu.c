@@ -26,7 +26,7 @@
 
 struct exception_rule {
 	u8 vector;
-	u8 policy;	/* LODGE_INTERCEPT_* that asks for it; 0 for always */
+	u32 policy;	/* LODGE_INTERCEPT_* that asks for it; 0 for always */
 };
 
 /*
@@ -49,6 +49,8 @@ static const struct exception_rule exception_rules[] = {
 	{ LODGE_VECTOR_DB },
 	/* Guest debugging. */
 	{ LODGE_VECTOR_BP,	LODGE_INTERCEPT_BP },
+	/* The other vendor's hypercall. */
+	{ LODGE_VECTOR_UD,	LODGE_INTERCEPT_UD },
 };
 
 /* Instructions that are #UD while their control is off, and what asks for that. */
@@ -125,6 +127,8 @@ static u32 secondary_controls(const struct lodge_vcpu *vcpu)
 		if (vcpu->intercept_policy & instruction_rules[i].policy)
 			secondary &= ~instruction_rules[i].control;
 	}
+	if (!(vcpu->intercept_policy & LODGE_INTERCEPT_PAUSE))
+		secondary &= ~SECONDARY_EXEC_PAUSE_LOOP_EXITING;
 	if (!(vcpu->intercept_policy & LODGE_NOTE_WRITES))
 		secondary &= ~SECONDARY_EXEC_ENABLE_PML;
 	return secondary;
@@ -147,6 +151,10 @@ void vmx_update_intercepts(struct lodge_vcpu *vcpu)
 			bitmap |= BIT(rule->vector);
 	}
 	vmcs_write(EXCEPTION_BITMAP, bitmap);
+	vmx_set_primary(vcpu->vmx, CPU_BASED_HLT_EXITING,
+			vcpu->intercept_policy & LODGE_INTERCEPT_HLT);
+	vmx_set_primary(vcpu->vmx, CPU_BASED_MWAIT_EXITING | CPU_BASED_MONITOR_EXITING,
+			vcpu->intercept_policy & LODGE_INTERCEPT_MWAIT);
 	vmcs_write(SECONDARY_VM_EXEC_CONTROL, secondary);
 	vcpu->vmx->notes_writes = secondary & SECONDARY_EXEC_ENABLE_PML;
 	vmcs_write(MSR_BITMAP, vmx_msr_bitmap_pa(vcpu));
