@@ -93,6 +93,13 @@ long vcpu_set_events(struct ioctl_args *args);
 long vcpu_get_mp_state(struct ioctl_args *args);
 long vcpu_set_mp_state(struct ioctl_args *args);
 
+/* device_attr.c: handlers of KVM_HAS_DEVICE_ATTR and its kin */
+long device_attr_has(struct ioctl_args *args);
+long device_attr_get(struct ioctl_args *args);
+long vcpu_attr_has(struct ioctl_args *args);
+long vcpu_attr_get(struct ioctl_args *args);
+long vcpu_attr_set(struct ioctl_args *args);
+
 /* vm_ioctl.c */
 int vm_fd_create(void);
 

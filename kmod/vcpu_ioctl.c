@@ -326,6 +326,9 @@ static const struct ioctl_entry vcpu_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_KVMCLOCK_CTRL, 0, kvmclock_ctrl),
 	IOCTL_ENTRY(KVM_X86_SETUP_MCE, IOCTL_IN, setup_mce),
 	IOCTL_ENTRY(KVM_X86_SET_MCE, IOCTL_IN, set_mce),
+	IOCTL_ENTRY(KVM_HAS_DEVICE_ATTR, IOCTL_IN, vcpu_attr_has),
+	IOCTL_ENTRY(KVM_GET_DEVICE_ATTR, IOCTL_IN, vcpu_attr_get),
+	IOCTL_ENTRY(KVM_SET_DEVICE_ATTR, IOCTL_IN, vcpu_attr_set),
 	IOCTL_ENTRY(KVM_ENABLE_CAP, IOCTL_IN, enable_cap),
 	IOCTL_ENTRY(KVM_TRANSLATE, IOCTL_IN | IOCTL_OUT, translate),
 };
