@@ -554,33 +554,75 @@ static bool is_same_moment_locked(const struct lodge_vm_clock *clock, u64 tsc, u
 	return tsc < expected + slack && tsc + slack > expected;
 }
 
+/* The vCPU's TSC is @now's plus @offset from now on; vCPUs with one offset agree. */
+static void join_offset_locked(struct lodge_vcpu *vcpu, const struct host_time *now, u64 offset)
+{
+	struct lodge_vm_clock *shared = vcpu->vm->clock;
+
+	lockdep_assert_held(&shared->lock);
+
+	if (!shared->has_written || offset != shared->tsc_offset) {
+		shared->tsc_generation++;
+		shared->tsc_offset = offset;
+	}
+	shared->last_write_ns = now->boot_ns;
+	shared->last_write_tsc = now->tsc + offset;
+	shared->has_written = true;
+	vcpu->clock->tsc_generation = shared->tsc_generation;
+	WRITE_ONCE(vcpu->clock->offset, offset);
+}
+
+/* After join_offset_locked(), the lock dropped. */
+static void publish_join(struct lodge_vcpu *vcpu, bool has_changed)
+{
+	publish_offset(vcpu);
+	if (has_changed)
+		lodge_request_all_and_wait(vcpu->vm, LODGE_REQ_CLOCK);
+}
+
 /* A TSC that user space sets, in step with the other vCPUs'. */
 static void synchronize_tsc(struct lodge_vcpu *vcpu, u64 tsc)
 {
 	struct lodge_vm_clock *shared = vcpu->vm->clock;
-	struct lodge_vcpu_clock *clock = vcpu->clock;
 	struct host_time now;
 	bool has_changed;
-	u64 elapsed_ns;
+	u64 offset;
 
 	spin_lock(&shared->lock);
 	take_time(&now);
-	elapsed_ns = now.boot_ns - shared->last_write_ns;
-	if (!is_same_moment_locked(shared, tsc, elapsed_ns)) {
-		shared->tsc_generation++;
-		shared->tsc_offset = tsc - now.tsc;
-	}
-	shared->last_write_ns = now.boot_ns;
-	shared->last_write_tsc = now.tsc + shared->tsc_offset;
-	shared->has_written = true;
-	clock->tsc_generation = shared->tsc_generation;
-	WRITE_ONCE(clock->offset, shared->tsc_offset);
+	offset = shared->tsc_offset;
+	if (!is_same_moment_locked(shared, tsc, now.boot_ns - shared->last_write_ns))
+		offset = tsc - now.tsc;
+	join_offset_locked(vcpu, &now, offset);
 	has_changed = review_master_locked(vcpu->vm);
 	spin_unlock(&shared->lock);
 
-	publish_offset(vcpu);
-	if (has_changed)
-		lodge_request_all_and_wait(vcpu->vm, LODGE_REQ_CLOCK);
+	publish_join(vcpu, has_changed);
+}
+
+u64 clock_tsc_offset(struct lodge_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->clock->offset) + tsc_lost;
+}
+
+/**
+ * clock_set_tsc_offset() - KVM_VCPU_TSC_OFFSET
+ * @vcpu: loaded vCPU
+ * @offset: guest's TSC minus the host's; TSC_ADJUST stays
+ */
+void clock_set_tsc_offset(struct lodge_vcpu *vcpu, u64 offset)
+{
+	struct lodge_vm_clock *shared = vcpu->vm->clock;
+	struct host_time now;
+	bool has_changed;
+
+	spin_lock(&shared->lock);
+	take_time(&now);
+	join_offset_locked(vcpu, &now, offset - tsc_lost);
+	has_changed = review_master_locked(vcpu->vm);
+	spin_unlock(&shared->lock);
+
+	publish_join(vcpu, has_changed);
 }
 
 /**

@@ -41,6 +41,10 @@ int clock_set(struct lodge_vm *vm, const struct kvm_clock_data *data);
 int clock_set_tsc_khz(struct lodge_vcpu *vcpu, u32 khz);
 int clock_guest_stopped(struct lodge_vcpu *vcpu);
 
+/* KVM_VCPU_TSC_OFFSET: guest's TSC minus the host's; vCPU loaded. */
+u64 clock_tsc_offset(struct lodge_vcpu *vcpu);
+void clock_set_tsc_offset(struct lodge_vcpu *vcpu, u64 offset);
+
 /* MSRs of this file, called by msr.c; vCPU loaded, may sleep. */
 void clock_set_tsc(struct lodge_vcpu *vcpu, u64 tsc, bool from_user);
 u64 clock_tsc_adjust(struct lodge_vcpu *vcpu);

@@ -9,12 +9,14 @@
 #include <linux/string.h>
 
 #include <asm/fpu/types.h>
+#include <asm/kvm_para.h>
 
 #include "cpuid.h"
 #include "cpuid_words.h"
 #include "fpu.h"
 #include "regs.h"
 #include "vendor.h"
+#include "vm.h"
 
 #define F(name)		BIT(X86_FEATURE_##name % 32)
 
@@ -51,6 +53,27 @@ static bool is_amd_vendor(const struct kvm_cpuid_entry2 *leaf0)
 	return false;
 }
 
+/* Leaves of hypervisors come in blocks of 0x100; the first of a block has the signature. */
+static void find_pv_features(struct lodge_cpuid *cpuid)
+{
+	const struct kvm_cpuid_entry2 *entry;
+	u32 base;
+
+	cpuid->pv_leaf = 0;
+	cpuid->pv_features = 0;
+	for (base = KVM_CPUID_SIGNATURE; base < KVM_CPUID_SIGNATURE + 0x10000; base += 0x100) {
+		entry = find_entry(cpuid, base, 0);
+		if (!entry || memcmp(&entry->ebx, "KVMKVMKVM\0\0\0", 12))
+			continue;
+		entry = find_entry(cpuid, base | KVM_CPUID_FEATURES, 0);
+		if (entry) {
+			cpuid->pv_leaf = entry->function;
+			cpuid->pv_features = entry->eax;
+		}
+		return;
+	}
+}
+
 /* Work out the facts that depend on the entries. */
 static void derive_facts(struct lodge_cpuid *cpuid)
 {
@@ -85,6 +108,8 @@ static void derive_facts(struct lodge_cpuid *cpuid)
 	entry = find_entry(cpuid, 0xd, 0);
 	if (entry)
 		cpuid->xcr0_allowed |= fpu_supported_xcr0() & ((u64)entry->edx << 32 | entry->eax);
+
+	find_pv_features(cpuid);
 }
 
 static bool is_withheld(struct lodge_vcpu *vcpu, unsigned int feature)
@@ -154,6 +179,9 @@ static void apply_state(struct lodge_vcpu *vcpu, struct kvm_cpuid_entry2 *entry)
 		set_bits(&entry->ecx, F(OSXSAVE),
 			 lodge_regs_get(vcpu, LODGE_STATE_CRS)->cr4 & X86_CR4_OSXSAVE);
 		set_bits(&entry->edx, F(APIC), vcpu->apic_base & MSR_IA32_APICBASE_ENABLE);
+		if (!lodge_has_quirk(vcpu->vm, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT))
+			set_bits(&entry->ecx, F(MWAIT),
+				 vcpu->misc_enable & MSR_IA32_MISC_ENABLE_MWAIT);
 		break;
 	case 0x7:
 		if (entry->index == 0)
@@ -166,6 +194,22 @@ static void apply_state(struct lodge_vcpu *vcpu, struct kvm_cpuid_entry2 *entry)
 			entry->ebx = cpuid_xsave_size(fpu_xcr0(vcpu), true);
 		break;
 	}
+	/* Nobody would be there to wake a vCPU that halts by itself. */
+	if (entry->function == vcpu->cpuid->pv_leaf &&
+	    (vcpu->vm->passed_insns & KVM_X86_DISABLE_EXITS_HLT))
+		set_bits(&entry->eax, BIT(KVM_FEATURE_PV_UNHALT), false);
+}
+
+/* Whether CPUID shows MONITOR and MWAIT to the guest now. */
+bool cpuid_has_mwait(struct lodge_vcpu *vcpu)
+{
+	struct kvm_cpuid_entry2 *entry = find_entry(vcpu->cpuid, 1, 0), now;
+
+	if (!entry)
+		return false;
+	now = *entry;
+	apply_state(vcpu, &now);
+	return now.ecx & F(MWAIT);
 }
 
 /* Whether @entries say the same as what is there; state-dependent bits do not count. */
@@ -234,6 +278,8 @@ int cpuid_set(struct lodge_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u
 	cpuid->entries = copy;
 	cpuid->nr_entries = nent;
 	derive_facts(cpuid);
+	if (vcpu->vm->passed_insns & KVM_X86_DISABLE_EXITS_HLT)
+		cpuid->pv_features &= ~BIT(KVM_FEATURE_PV_UNHALT);
 	vcpu->phys_bits = cpuid->phys_bits;
 	vcpu->intercept_policy &= ~INSTRUCTION_INTERCEPTS;
 	vcpu->intercept_policy |= instruction_policy(vcpu);

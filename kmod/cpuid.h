@@ -28,8 +28,12 @@
  * @efer_allowed: likewise
  * @xcr0_allowed: likewise, but FP only before KVM_SET_CPUID2
  * @gpa_reserved: bits a guest physical address cannot have
+ * @pv_leaf: leaf of the paravirtual features (KVM_FEATURE_*); 0 if there is none
+ * @pv_features: EAX of that leaf
+ * @is_privileged: CPUID is #GP but for CPL 0 (MSR_MISC_FEATURES_ENABLES)
+ * @enforces_pv: the guest cannot use what @pv_features lacks
  *
- * All but @is_frozen change in cpuid_set() only.
+ * All but @is_frozen, @is_privileged and @enforces_pv change in cpuid_set() only.
  */
 struct lodge_cpuid {
 	struct kvm_cpuid_entry2 *entries;
@@ -42,6 +46,10 @@ struct lodge_cpuid {
 	u64 efer_allowed;
 	u64 xcr0_allowed;
 	u64 gpa_reserved;
+	u32 pv_leaf;
+	u32 pv_features;
+	bool is_privileged;
+	bool enforces_pv;
 };
 
 /* Module: derives the supported table from host, lodge_caps and fpu_setup(). */
@@ -62,6 +70,7 @@ int cpuid_create(struct lodge_vcpu *vcpu);
 void cpuid_destroy(struct lodge_vcpu *vcpu);
 int cpuid_set(struct lodge_vcpu *vcpu, const struct kvm_cpuid_entry2 *entries, u32 nent);
 int cpuid_get(struct lodge_vcpu *vcpu, struct kvm_cpuid_entry2 *entries, u32 *nent);
+bool cpuid_has_mwait(struct lodge_vcpu *vcpu);
 bool cpuid_read(struct lodge_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 
 /**
@@ -72,6 +81,20 @@ bool cpuid_read(struct lodge_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 static inline bool cpuid_has(struct lodge_vcpu *vcpu, unsigned int feature)
 {
 	return vcpu->cpuid->features[feature / 32] & BIT(feature % 32);
+}
+
+/**
+ * cpuid_allows_pv() - whether the guest may use a paravirtual feature
+ * @vcpu: vCPU, mutex held
+ * @feature: KVM_FEATURE_*
+ *
+ * All of them work whatever CPUID says, unless user space has asked to enforce it
+ * (KVM_CAP_ENFORCE_PV_FEATURE_CPUID): then an MSR of another feature is #GP, a hypercall of it
+ * unknown.
+ */
+static inline bool cpuid_allows_pv(struct lodge_vcpu *vcpu, unsigned int feature)
+{
+	return !vcpu->cpuid->enforces_pv || (vcpu->cpuid->pv_features & BIT(feature));
 }
 
 /* To be called before an entry: what the guest has seen of CPUID stays. */

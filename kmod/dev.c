@@ -166,6 +166,8 @@ static const struct ioctl_entry dev_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_GET_MSR_FEATURE_INDEX_LIST, IOCTL_IN | IOCTL_OUT,
 		    get_msr_feature_index_list),
 	IOCTL_ENTRY(KVM_GET_MSRS, IOCTL_IN, get_feature_msrs),
+	IOCTL_ENTRY(KVM_HAS_DEVICE_ATTR, IOCTL_IN, device_attr_has),
+	IOCTL_ENTRY(KVM_GET_DEVICE_ATTR, IOCTL_IN, device_attr_get),
 	IOCTL_ENTRY(KVM_X86_GET_MCE_CAP_SUPPORTED, IOCTL_OUT, get_mce_cap_supported),
 };
 

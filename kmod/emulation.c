@@ -13,9 +13,11 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 
+#include "caps.h"
 #include "mmu/mmu.h"
 #include "regs.h"
 #include "run.h"
+#include "vm.h"
 #include "x86.h"
 
 static gva_t fetch_address(const struct lodge_x86_state *state, enum lodge_cpu_mode mode)
@@ -179,7 +181,8 @@ bool emulation_find_length(struct lodge_vcpu *vcpu, enum lodge_op first, enum lo
  * @vcpu: loaded vCPU
  *
  * Code with privilege is the guest's kernel or firmware: user space gets the bytes to
- * see what is missing. Less privileged code must not be able to stop its VM: #UD.
+ * see what is missing. Less privileged code must not be able to stop its VM: #UD, unless user
+ * space wants to see that, too (KVM_CAP_EXIT_ON_EMULATION_FAILURE).
  *
  * Return: as exit handlers do.
  */
@@ -192,7 +195,7 @@ int emulation_failure(struct lodge_vcpu *vcpu)
 	unsigned int len;
 	gva_t linear;
 
-	if (lodge_cpl(vcpu) > 0) {
+	if (lodge_cpl(vcpu) > 0 && !READ_ONCE(vcpu->vm->exits_on_failure)) {
 		event_raise_vector(vcpu, LODGE_VECTOR_UD);
 		return LODGE_RESUME_GUEST;
 	}
@@ -357,6 +360,45 @@ static int to_user(struct lodge_vcpu *vcpu)
 		vcpu->completion = complete_mmio_read;
 		return LODGE_RETURN_TO_USER;
 	}
+	return LODGE_RESUME_GUEST;
+}
+
+/* The opcode of the host's vendor over that of the other, as if the guest had written it. */
+static int write_hypercall(struct lodge_vcpu *vcpu)
+{
+	struct lodge_emulator *emulator = vcpu->emulator;
+	struct emulate_ctxt *ctxt = &emulator->ctxt;
+
+	device_access_reset(emulator);
+	emulator->last = ctxt->ops->write(ctxt, fetch_address(ctxt->state, ctxt->mode),
+					  lodge_caps.hypercall_insn, ctxt->insn.length);
+	if (emulator->last == EMULATE_FAULT)
+		event_raise(vcpu, &ctxt->fault);
+	return to_user(vcpu);
+}
+
+/**
+ * emulation_invalid_opcode() - the guest has raised #UD; a hypercall may be why
+ * @vcpu: loaded vCPU, exit filled
+ *
+ * A guest that has moved here from the other vendor's host calls by that one's opcode
+ * (KVM_X86_QUIRK_FIX_HYPERCALL_INSN). It gets this host's and executes it then.
+ *
+ * Return: as exit handlers do.
+ */
+int emulation_invalid_opcode(struct lodge_vcpu *vcpu)
+{
+	bool is_vmcall_native = lodge_caps.hypercall_insn[2] == 0xc1;
+	enum lodge_op other = is_vmcall_native ? LODGE_OP_VMMCALL : LODGE_OP_VMCALL;
+	const struct lodge_insn *insn = &vcpu->emulator->ctxt.insn;
+	int ret = decode(vcpu);
+
+	/* The code has gone meanwhile: that is an exception of its own, raised by now. */
+	if (ret == -EFAULT)
+		return LODGE_RESUME_GUEST;
+	if (!ret && insn->op == other && insn->length == sizeof(lodge_caps.hypercall_insn))
+		return write_hypercall(vcpu);
+	event_raise(vcpu, &vcpu->exit.exception);
 	return LODGE_RESUME_GUEST;
 }
 

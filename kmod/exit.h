@@ -29,6 +29,7 @@
  * @LODGE_EXIT_TPR_BELOW_THRESHOLD: the TPR fell below what update_tpr() set
  * Instructions:
  * @LODGE_EXIT_CPUID ... @LODGE_EXIT_RDPMC: by name
+ * @LODGE_EXIT_MWAIT: MONITOR or MWAIT
  * @LODGE_EXIT_WBINVD: WBINVD or INVD
  * @LODGE_EXIT_TASK_SWITCH: a hardware task switch
  * @LODGE_EXIT_REFUSED: an instruction that guests do not get: #UD
@@ -55,6 +56,7 @@ enum lodge_exit_reason {
 	LODGE_EXIT_CPUID,
 	LODGE_EXIT_HLT,
 	LODGE_EXIT_PAUSE,
+	LODGE_EXIT_MWAIT,
 	LODGE_EXIT_RDMSR,
 	LODGE_EXIT_WRMSR,
 	LODGE_EXIT_CR_ACCESS,

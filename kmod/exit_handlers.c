@@ -15,9 +15,7 @@
 #include "ctrl_regs.h"
 #include "fpu.h"
 #include "host.h"
-#include "hypercall.h"
 #include "irqchip/irqchip.h"
-#include "msr.h"
 #include "regs.h"
 #include "request.h"
 #include "run.h"
@@ -71,6 +69,8 @@ static int handle_cpuid(struct lodge_vcpu *vcpu)
 {
 	u32 eax, ebx, ecx, edx;
 
+	if (unlikely(vcpu->cpuid->is_privileged) && lodge_cpl(vcpu))
+		return raise_gp(vcpu);
 	eax = lodge_reg32(vcpu, LODGE_RAX);
 	ecx = lodge_reg32(vcpu, LODGE_RCX);
 	cpuid_read(vcpu, &eax, &ebx, &ecx, &edx);
@@ -100,22 +100,12 @@ static int handle_pause(struct lodge_vcpu *vcpu)
 	return LODGE_RESUME_GUEST;
 }
 
-static int handle_rdmsr(struct lodge_vcpu *vcpu)
+/* Nothing to wait for: the guest looks again, as after a wake-up for no reason. */
+static int handle_mwait(struct lodge_vcpu *vcpu)
 {
-	u64 value;
-
-	if (msr_get(vcpu, lodge_reg32(vcpu, LODGE_RCX), &value, false))
-		return raise_gp(vcpu);
-	vcpu->state.gprs[LODGE_RAX] = (u32)value;
-	vcpu->state.gprs[LODGE_RDX] = value >> 32;
-	event_skip_insn(vcpu, vcpu->exit.inst_len);
-	return LODGE_RESUME_GUEST;
-}
-
-static int handle_wrmsr(struct lodge_vcpu *vcpu)
-{
-	if (msr_set(vcpu, lodge_reg32(vcpu, LODGE_RCX), lodge_edx_eax(vcpu), false))
-		return raise_gp(vcpu);
+	if (!lodge_has_quirk(vcpu->vm, KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS) &&
+	    !cpuid_has_mwait(vcpu))
+		return raise_ud(vcpu);
 	event_skip_insn(vcpu, vcpu->exit.inst_len);
 	return LODGE_RESUME_GUEST;
 }
@@ -340,13 +330,6 @@ static int handle_xsetbv(struct lodge_vcpu *vcpu)
 	return LODGE_RESUME_GUEST;
 }
 
-static int handle_hypercall(struct lodge_vcpu *vcpu)
-{
-	hypercall_handle(vcpu);
-	event_skip_insn(vcpu, vcpu->exit.inst_len);
-	return LODGE_RESUME_GUEST;
-}
-
 /*
  * Guest memory is ordinary cached memory of the host and no device is assigned, so
  * there is nothing to write back; INVD must not lose the host's data.
@@ -384,6 +367,8 @@ static int handle_exception(struct lodge_vcpu *vcpu)
 		return LODGE_RESUME_GUEST;
 	if (unlikely(vcpu->debug.control) && guest_debug_takes_exception(vcpu, &ret))
 		return ret;
+	if (vcpu->exit.exception.vector == LODGE_VECTOR_UD)
+		return emulation_invalid_opcode(vcpu);
 	event_raise(vcpu, &vcpu->exit.exception);
 	return LODGE_RESUME_GUEST;
 }
@@ -410,6 +395,7 @@ struct exit_rule {
 
 /* Ranges in the table. */
 static_assert(LODGE_OP_VMMCALL + 1 == LODGE_OP_VMCALL);
+static_assert(LODGE_OP_MONITOR + 1 == LODGE_OP_MWAIT);
 static_assert(LODGE_OP_INVD + 2 == LODGE_OP_WBNOINVD);
 
 static const struct exit_rule exit_rules[LODGE_NR_EXIT_REASONS] = {
@@ -425,12 +411,13 @@ static const struct exit_rule exit_rules[LODGE_NR_EXIT_REASONS] = {
 	[LODGE_EXIT_CPUID]		= INSN_RULE(handle_cpuid, CPUID),
 	[LODGE_EXIT_HLT]		= INSN_RULE(handle_hlt, HLT),
 	[LODGE_EXIT_PAUSE]		= INSN_RULE(handle_pause, PAUSE),
-	[LODGE_EXIT_RDMSR]		= INSN_RULE(handle_rdmsr, RDMSR),
-	[LODGE_EXIT_WRMSR]		= INSN_RULE(handle_wrmsr, WRMSR),
+	[LODGE_EXIT_MWAIT]		= { handle_mwait, LODGE_OP_MONITOR, LODGE_OP_MWAIT },
+	[LODGE_EXIT_RDMSR]		= INSN_RULE(exit_rdmsr, RDMSR),
+	[LODGE_EXIT_WRMSR]		= INSN_RULE(exit_wrmsr, WRMSR),
 	[LODGE_EXIT_CR_ACCESS]		= { handle_cr_access },
 	[LODGE_EXIT_DR_ACCESS]		= { handle_dr_access },
 	[LODGE_EXIT_XSETBV]		= INSN_RULE(handle_xsetbv, XSETBV),
-	[LODGE_EXIT_HYPERCALL]		= { handle_hypercall, LODGE_OP_VMMCALL, LODGE_OP_VMCALL },
+	[LODGE_EXIT_HYPERCALL]		= { exit_hypercall, LODGE_OP_VMMCALL, LODGE_OP_VMCALL },
 	[LODGE_EXIT_WBINVD]		= { handle_wbinvd, LODGE_OP_INVD, LODGE_OP_WBNOINVD },
 	[LODGE_EXIT_RDPMC]		= { handle_rdpmc },
 	[LODGE_EXIT_TASK_SWITCH]	= { handle_task_switch },

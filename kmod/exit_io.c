@@ -10,6 +10,7 @@
 #include "mmu/mmu.h"
 #include "regs.h"
 #include "run.h"
+#include "vm.h"
 
 /* OUT to this port: user space sees RIP behind it already. */
 #define PORT_RIP_IS_BEHIND	0x7e
@@ -71,7 +72,8 @@ static int port_to_user(struct lodge_vcpu *vcpu, u32 value)
 		memcpy(vcpu->pio_data, &value, exit->io.size);
 	vcpu->completion = exit->io.is_in ? complete_port_in : complete_port_out;
 	/* Firmware of VMMs finds its caller by RIP, in what was KVM's way at first. */
-	if (exit->io.port == PORT_RIP_IS_BEHIND && !exit->io.is_in) {
+	if (exit->io.port == PORT_RIP_IS_BEHIND && !exit->io.is_in &&
+	    lodge_has_quirk(vcpu->vm, KVM_X86_QUIRK_OUT_7E_INC_RIP)) {
 		event_skip_insn(vcpu, exit->inst_len);
 		vcpu->completion = NULL;
 	}

@@ -8,6 +8,7 @@
 
 #include <linux/fs.h>
 #include <linux/kvm.h>
+#include <linux/kvm_para.h>
 
 #include "vcpu.h"
 #include "vm.h"
@@ -64,6 +65,16 @@ const struct ioctl_entry *ioctl_find(const struct ioctl_entry table[IOCTL_TABLE_
 				     unsigned int cmd);
 long ioctl_call(const struct ioctl_entry *entry, struct ioctl_args *args);
 
+/* vm_setting.c */
+#define VM_SETTING_QUIRKS	(KVM_X86_QUIRK_LINT0_REENABLED | KVM_X86_QUIRK_CD_NW_CLEARED | \
+				 KVM_X86_QUIRK_LAPIC_MMIO_HOLE | KVM_X86_QUIRK_OUT_7E_INC_RIP | \
+				 KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | \
+				 KVM_X86_QUIRK_FIX_HYPERCALL_INSN | \
+				 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+#define VM_SETTING_HYPERCALLS	BIT(KVM_HC_MAP_GPA_RANGE)
+u64 vm_setting_insns(void);
+int vm_setting_enable(struct lodge_vm *vm, const struct kvm_enable_cap *cap);
+
 /* capability.c */
 int capability_value(struct lodge_vm *vm, unsigned long number);
 
@@ -86,6 +97,12 @@ long vcpu_set_mp_state(struct ioctl_args *args);
 
 /* sync_regs.c */
 long sync_regs_run(struct ioctl_args *args);
+/* device_attr.c: handlers of KVM_HAS_DEVICE_ATTR and its kin */
+long device_attr_has(struct ioctl_args *args);
+long device_attr_get(struct ioctl_args *args);
+long vcpu_attr_has(struct ioctl_args *args);
+long vcpu_attr_get(struct ioctl_args *args);
+long vcpu_attr_set(struct ioctl_args *args);
 
 /* vm_ioctl.c */
 int vm_fd_create(void);

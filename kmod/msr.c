@@ -13,6 +13,7 @@
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 
+#include "cpuid.h"
 #include "ctrl_regs.h"
 #include "irqchip/irqchip.h"
 #include "mca.h"
@@ -70,7 +71,7 @@ static u64 *state_place(struct lodge_x86_state *state, const struct msr_entry *e
  * @data: filled on success
  * @from_user: the guest's CPUID is not asked
  *
- * Return: 0; -ENOENT if there is no such MSR; -EINVAL if it cannot be read.
+ * Return: 0; -ENOENT if there is no such MSR, or none to be read; -EINVAL if the guest may not.
  */
 int msr_get(struct lodge_vcpu *vcpu, u32 index, u64 *data, bool from_user)
 {
@@ -81,8 +82,10 @@ int msr_get(struct lodge_vcpu *vcpu, u32 index, u64 *data, bool from_user)
 		return msr_get_lapic(vcpu, index, data);
 
 	entry = find_msr(index);
-	if (!entry || (!from_user && msr_guest_lacks(vcpu, entry)))
+	if (!entry)
 		return -ENOENT;
+	if (!from_user && msr_guest_lacks(vcpu, entry))
+		return -EINVAL;
 
 	switch (entry->place) {
 	case PLACE_OWN:
@@ -97,7 +100,7 @@ int msr_get(struct lodge_vcpu *vcpu, u32 index, u64 *data, bool from_user)
 	case PLACE_FUNCTIONS:
 		return entry->get(vcpu, index, data);
 	default:
-		return -EINVAL;
+		return -ENOENT;
 	}
 }
 
@@ -131,8 +134,8 @@ static int store_msr(struct lodge_vcpu *vcpu, const struct msr_entry *entry, u32
  * @from_user: user space restores: it may write what guests may only read, and the
  *             guest's CPUID is not asked
  *
- * Return: 0; -ENOENT if there is no such MSR; -EINVAL if it, or this value, cannot be
- * written.
+ * Return: 0; -ENOENT if there is no such MSR, or none to be written; -EINVAL if this value, or
+ * the guest at all, may not.
  */
 int msr_set(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
 {
@@ -142,8 +145,10 @@ int msr_set(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
 		return msr_set_lapic(vcpu, index, data, from_user);
 
 	entry = find_msr(index);
-	if (!entry || (!from_user && msr_guest_lacks(vcpu, entry)))
+	if (!entry)
 		return -ENOENT;
+	if (!from_user && msr_guest_lacks(vcpu, entry))
+		return -EINVAL;
 
 	switch (entry->write) {
 	case WRITE_ALL:
@@ -159,7 +164,7 @@ int msr_set(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
 	case WRITE_IGNORE:
 		return 0;
 	default:
-		return -EINVAL;
+		return -ENOENT;
 	}
 	return store_msr(vcpu, entry, index, data, from_user);
 }
@@ -193,8 +198,18 @@ int msr_index_list(u32 *indices, u32 *count)
 
 /* MSRs that describe the host to user space, by KVM_GET_MSRS on the system fd. */
 static const u32 feature_msrs[] = {
-	MSR_IA32_UCODE_REV, MSR_IA32_ARCH_CAPABILITIES, MSR_AMD64_DE_CFG,
+	MSR_IA32_UCODE_REV, MSR_IA32_ARCH_CAPABILITIES,
+	/* The last: AMD's alone. */
+	MSR_AMD64_DE_CFG,
 };
+
+static u32 nr_feature_msrs(void)
+{
+	bool is_amd = boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
+		      boot_cpu_data.x86_vendor == X86_VENDOR_HYGON;
+
+	return ARRAY_SIZE(feature_msrs) - !is_amd;
+}
 
 /**
  * msr_feature_list() - KVM_GET_MSR_FEATURE_INDEX_LIST
@@ -207,10 +222,10 @@ int msr_feature_list(u32 *indices, u32 *count)
 {
 	u32 room = *count;
 
-	*count = ARRAY_SIZE(feature_msrs);
-	if (room < ARRAY_SIZE(feature_msrs))
+	*count = nr_feature_msrs();
+	if (room < *count)
 		return -E2BIG;
-	memcpy(indices, feature_msrs, sizeof(feature_msrs));
+	memcpy(indices, feature_msrs, *count * sizeof(*indices));
 	return 0;
 }
 
@@ -266,6 +281,8 @@ int msr_get_feature(u32 index, u64 *data)
 		*data = feature_arch_capabilities();
 		return 0;
 	case MSR_AMD64_DE_CFG:
+		if (nr_feature_msrs() < ARRAY_SIZE(feature_msrs))
+			return -ENOENT;
 		*data = msr_host_de_cfg();
 		return 0;
 	default:
@@ -289,6 +306,7 @@ int msr_create(struct lodge_vcpu *vcpu)
 									 UCODE_REV_AMD;
 	msrs->arch_capabilities = feature_arch_capabilities();
 	msrs->osvw_id_length = OSVW_KNOWN_ERRATA;
+	msrs->platform_info = MSR_PLATFORM_INFO_CPUID_FAULT;
 	vcpu->msrs = msrs;
 	msr_reset(vcpu, false);
 	msrs->mca = mca_create();
@@ -318,7 +336,9 @@ void msr_reset(struct lodge_vcpu *vcpu, bool is_init)
 
 	if (is_init)
 		return;
-	msrs->misc_enable = MISC_ENABLE_NO_PMU;
+	vcpu->misc_enable = MISC_ENABLE_NO_PMU;
+	msrs->misc_features = 0;
+	vcpu->cpuid->is_privileged = false;
 	msrs->hwcr = 0;
 	msrs->de_cfg = msr_host_de_cfg();
 	msrs->mtrr_def_type = 0;

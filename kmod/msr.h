@@ -18,8 +18,8 @@ void msr_reset(struct lodge_vcpu *vcpu, bool is_init);
 
 /*
  * One MSR. vCPU loaded, may sleep. 0; -EINVAL for a value that is not allowed, or an
- * access that is not; -ENOENT for an MSR that does not exist. Either is #GP
- * for the guest and ends the count of KVM_GET/SET_MSRS for user space.
+ * access that is not; -ENOENT for an MSR that does not exist, for anybody. Either is #GP for
+ * the guest, or an exit to user space that says which, and ends the count of KVM_GET/SET_MSRS.
  */
 int msr_get(struct lodge_vcpu *vcpu, u32 index, u64 *data, bool from_user);
 int msr_set(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user);

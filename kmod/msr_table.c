@@ -73,10 +73,62 @@ static int check_mtrr_var(struct lodge_vcpu *vcpu, u32 index, u64 data, bool fro
 	return index & 1 || is_memory_type(data, false) ? 0 : -EINVAL;
 }
 
-/* A guest cannot unset "no PEBS, no BTS". */
-static int check_misc_enable(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
+static int get_misc_enable(struct lodge_vcpu *vcpu, u32 index, u64 *data)
 {
-	return from_user || !((data ^ vcpu->msrs->misc_enable) & MISC_ENABLE_NO_PMU) ? 0 : -EINVAL;
+	*data = vcpu->misc_enable;
+	return 0;
+}
+
+/*
+ * A guest cannot unset "no PEBS, no BTS", nor change whether performance is monitored. MWAIT
+ * goes with SSE3, where CPUID follows it.
+ */
+static int set_misc_enable(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
+{
+	u64 changed = data ^ vcpu->misc_enable;
+
+	if (!from_user) {
+		if (changed & MISC_ENABLE_NO_PMU)
+			return -EINVAL;
+		data ^= changed & MSR_IA32_MISC_ENABLE_EMON;
+	}
+	if ((changed & MSR_IA32_MISC_ENABLE_MWAIT) && !cpuid_has(vcpu, X86_FEATURE_XMM3) &&
+	    !lodge_has_quirk(vcpu->vm, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT))
+		return -EINVAL;
+	vcpu->misc_enable = data;
+	return 0;
+}
+
+static int get_platform_info(struct lodge_vcpu *vcpu, u32 index, u64 *data)
+{
+	*data = vcpu->msrs->platform_info;
+	return 0;
+}
+
+static int set_platform_info(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
+{
+	/* It says whether CPUID can be made to fault: not while it does. */
+	if (!(data & MSR_PLATFORM_INFO_CPUID_FAULT) && vcpu->msrs->misc_features)
+		return -EINVAL;
+	vcpu->msrs->platform_info = data;
+	return 0;
+}
+
+static int get_misc_features(struct lodge_vcpu *vcpu, u32 index, u64 *data)
+{
+	*data = vcpu->msrs->misc_features;
+	return 0;
+}
+
+static int set_misc_features(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
+{
+	if (data & ~(u64)MSR_MISC_FEATURES_ENABLES_CPUID_FAULT)
+		return -EINVAL;
+	if (data && !(vcpu->msrs->platform_info & MSR_PLATFORM_INFO_CPUID_FAULT))
+		return -EINVAL;
+	vcpu->msrs->misc_features = data;
+	vcpu->cpuid->is_privileged = data;
+	return 0;
 }
 
 /* What this host has of AMD's DE_CFG. */
@@ -201,14 +253,25 @@ static bool is_wall_clock(u32 index)
 	return index == MSR_KVM_WALL_CLOCK || index == MSR_KVM_WALL_CLOCK_NEW;
 }
 
+/* Either pair of MSRs has a bit of its own in CPUID. */
+static bool is_pvclock_allowed(struct lodge_vcpu *vcpu, u32 index)
+{
+	return cpuid_allows_pv(vcpu, index >= MSR_KVM_WALL_CLOCK_NEW ? KVM_FEATURE_CLOCKSOURCE2 :
+								       KVM_FEATURE_CLOCKSOURCE);
+}
+
 static int get_pvclock(struct lodge_vcpu *vcpu, u32 index, u64 *data)
 {
+	if (!is_pvclock_allowed(vcpu, index))
+		return -EINVAL;
 	*data = is_wall_clock(index) ? clock_wall_clock_msr(vcpu) : clock_system_time_msr(vcpu);
 	return 0;
 }
 
 static int set_pvclock(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
 {
+	if (!is_pvclock_allowed(vcpu, index))
+		return -EINVAL;
 	if (is_wall_clock(index))
 		clock_set_wall_clock_msr(vcpu, data);
 	else
@@ -241,14 +304,14 @@ int msr_get_lapic(struct lodge_vcpu *vcpu, u32 index, u64 *data)
 	*data = 0;
 	if (vcpu->lapic)
 		return lapic_msr_read(vcpu, index, data);
-	return index == MSR_IA32_TSC_DEADLINE ? 0 : -ENOENT;
+	return index == MSR_IA32_TSC_DEADLINE ? 0 : -EINVAL;
 }
 
 int msr_set_lapic(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
 {
 	if (vcpu->lapic)
 		return lapic_msr_write(vcpu, index, data);
-	return index == MSR_IA32_TSC_DEADLINE ? 0 : -ENOENT;
+	return index == MSR_IA32_TSC_DEADLINE ? 0 : -EINVAL;
 }
 
 static bool has_spec_ctrl(void)
@@ -340,6 +403,8 @@ bool msr_guest_lacks(struct lodge_vcpu *vcpu, const struct msr_entry *entry)
 	case MSR_IA32_PRED_CMD:
 		return !cpuid_has(vcpu, X86_FEATURE_SPEC_CTRL) &&
 		       !cpuid_has(vcpu, X86_FEATURE_AMD_IBPB);
+	case MSR_PLATFORM_INFO:
+		return !READ_ONCE(vcpu->vm->shows_platform_info);
 	case MSR_TSC_AUX:
 		return !cpuid_has(vcpu, X86_FEATURE_RDTSCP) && !cpuid_has(vcpu, X86_FEATURE_RDPID);
 	default:
@@ -379,14 +444,13 @@ const struct msr_entry msr_table[] = {
 	  .write = WRITE_USER_ELSE_IGNORE },
 	{ MSR_P6_PERFCTR0, 2, READS(0), NO_EFFECT },
 	{ MSR_FSB_FREQUENCY, 1, READS(3), NO_WRITES },
-	{ MSR_PLATFORM_INFO, 1, OWN(platform_info), SAVED, USER_WRITES,
-	  .writable = ~(u64)MSR_PLATFORM_INFO_CPUID_FAULT },
+	{ MSR_PLATFORM_INFO, 1, CALLS(platform_info), SAVED, USER_WRITES },
 	{ MSR_MTRRcap, 1, READS(BIT(10) | BIT(8) | NR_MTRR_VAR), NO_WRITES },
 	{ MSR_IA32_ARCH_CAPABILITIES, 1, OWN(arch_capabilities), ANY_BITS, SAVED, USER_WRITES,
 	  NEEDS(ARCH_CAPABILITIES) },
 	/* Configured: 256 KiB, enabled. */
 	{ MSR_IA32_BBL_CR_CTL3, 1, READS(0xbe702111), NO_EFFECT },
-	{ MSR_MISC_FEATURES_ENABLES, 1, OWN(zero), SAVED },
+	{ MSR_MISC_FEATURES_ENABLES, 1, CALLS(misc_features), SAVED },
 	{ MSR_IA32_SYSENTER_CS, 1, STATE(sysenter_cs), ANY_BITS, SAVED },
 	{ MSR_IA32_SYSENTER_ESP, 2, CALLS(sysenter_address), SAVED },
 	{ MSR_IA32_MCG_CAP, 1, CALLS(mca), NO_WRITES },
@@ -394,10 +458,10 @@ const struct msr_entry msr_table[] = {
 	{ MSR_P6_EVNTSEL0, 2, READS(0), NO_EFFECT },
 	{ MSR_IA32_PERF_STATUS, 1, READS(1000 | 4ull << 40), NO_WRITES },
 	{ MSR_IA32_PERF_CTL, 1, READS(0), NO_WRITES },
-	{ MSR_IA32_MISC_ENABLE, 1, OWN(misc_enable), ANY_BITS, SAVED,
-	  .check = check_misc_enable },
+	{ MSR_IA32_MISC_ENABLE, 1, CALLS(misc_enable), SAVED },
 	{ MSR_IA32_DEBUGCTLMSR, 1, STATE(debugctl), .writable = DEBUGCTL_ALLOWED },
 	{ MSR_IA32_LASTBRANCHFROMIP, 4, READS(0), NO_WRITES },
+	{ MSR_IA32_POWER_CTL, 1, OWN(power_ctl), ANY_BITS, SAVED },
 	{ MSR_MTRR_VAR_BASE0, 2 * NR_MTRR_VAR, OWN(mtrr_var), ANY_BITS,
 	  .check = check_mtrr_var },
 	{ MSR_MTRRfix64K_00000, 1, OWN(mtrr_fixed[0]), ANY_BITS, .check = check_mtrr_fixed },

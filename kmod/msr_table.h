@@ -23,9 +23,10 @@
 /* MSRs that are only remembered, each under its manual's name; what must be 0 is in zero. */
 struct lodge_msrs {
 	u64 zero;
-	u64 misc_enable;
+	u64 power_ctl;
 	u64 ucode_rev;
 	u64 platform_info;
+	u64 misc_features;
 	u64 arch_capabilities;
 	u64 hwcr;
 	u64 de_cfg;

@@ -21,6 +21,7 @@
  * @LODGE_REQ_TIMER: the LAPIC timer expired
  * @LODGE_REQ_INIT_SIPI: INIT or SIPI waits in the LAPIC
  * @LODGE_REQ_DIRTY_RING: user space must empty the dirty ring; stays set until it has
+ * @LODGE_REQ_INTERCEPTS: settings of the VM that intercepts follow from have changed
  * @LODGE_REQ_DIRTY_LOG: dirty_log_needs_cpu() has another answer
  * @LODGE_REQ_TPR_ACCESS: user space is to be told of an access to the TPR
  * @LODGE_REQ_IOAPIC_EOI: user space's IOAPIC is to be told of an interrupt's end
@@ -34,6 +35,7 @@ enum lodge_request {
 	LODGE_REQ_TIMER,
 	LODGE_REQ_INIT_SIPI,
 	LODGE_REQ_DIRTY_RING,
+	LODGE_REQ_INTERCEPTS,
 	LODGE_REQ_DIRTY_LOG,
 	LODGE_REQ_TPR_ACCESS,
 	LODGE_REQ_IOAPIC_EOI,

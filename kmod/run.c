@@ -227,6 +227,35 @@ static void follow_dirty_log(struct lodge_vcpu *vcpu)
 	lodge_vendor->update_intercepts(vcpu);
 }
 
+/**
+ * vcpu_follow_settings() - derive intercepts anew from the VM's settings
+ * @vcpu: loaded vCPU
+ *
+ * What else the policy holds stays.
+ */
+void vcpu_follow_settings(struct lodge_vcpu *vcpu)
+{
+	u64 passed = READ_ONCE(vcpu->vm->passed_insns);
+	u32 policy = 0;
+
+	if (!(passed & KVM_X86_DISABLE_EXITS_HLT))
+		policy |= LODGE_INTERCEPT_HLT;
+	if (!(passed & KVM_X86_DISABLE_EXITS_PAUSE))
+		policy |= LODGE_INTERCEPT_PAUSE;
+	if (!(passed & KVM_X86_DISABLE_EXITS_MWAIT))
+		policy |= LODGE_INTERCEPT_MWAIT;
+	if (passed & KVM_X86_DISABLE_EXITS_CSTATE)
+		policy |= LODGE_PASS_CSTATE;
+	if (lodge_has_quirk(vcpu->vm, KVM_X86_QUIRK_FIX_HYPERCALL_INSN))
+		policy |= LODGE_INTERCEPT_UD;
+
+	vcpu->intercept_policy &= ~(LODGE_INTERCEPT_HLT | LODGE_INTERCEPT_PAUSE |
+				    LODGE_INTERCEPT_MWAIT | LODGE_INTERCEPT_UD |
+				    LODGE_PASS_CSTATE);
+	vcpu->intercept_policy |= policy;
+	lodge_vendor->update_intercepts(vcpu);
+}
+
 /* Carry out pending requests. @vcpu may have become, or stopped being, runnable. */
 static void handle_requests(struct lodge_vcpu *vcpu)
 {
@@ -244,6 +273,8 @@ static void handle_requests(struct lodge_vcpu *vcpu)
 		event_collect_nmis(vcpu);
 	if (lodge_request_take(vcpu, LODGE_REQ_INIT_SIPI))
 		vcpu_take_init_sipi(vcpu);
+	if (lodge_request_take(vcpu, LODGE_REQ_INTERCEPTS))
+		vcpu_follow_settings(vcpu);
 	if (lodge_request_take(vcpu, LODGE_REQ_DIRTY_LOG))
 		follow_dirty_log(vcpu);
 	/* Only here to end the guest's run or the sleep: the queue is always looked at. */

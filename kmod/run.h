@@ -106,6 +106,7 @@ bool emulation_find_length(struct lodge_vcpu *vcpu, enum lodge_op first, enum lo
 			   int *ret);
 int emulation_start(struct lodge_vcpu *vcpu);
 int emulation_failure(struct lodge_vcpu *vcpu);
+int emulation_invalid_opcode(struct lodge_vcpu *vcpu);
 
 /* device_access.c */
 extern const struct emulate_ops device_access_ops;
@@ -128,6 +129,12 @@ void guest_debug_choose_step(struct lodge_vcpu *vcpu);
 void guest_debug_begin_step(struct lodge_vcpu *vcpu);
 void guest_debug_end_step(struct lodge_vcpu *vcpu);
 bool guest_debug_has_stepped(struct lodge_vcpu *vcpu, int *ret);
+/* exit_msr.c */
+int exit_rdmsr(struct lodge_vcpu *vcpu);
+int exit_wrmsr(struct lodge_vcpu *vcpu);
+
+/* exit_hypercall.c */
+int exit_hypercall(struct lodge_vcpu *vcpu);
 
 /* exit_handlers.c */
 int exit_handle(struct lodge_vcpu *vcpu);
@@ -136,6 +143,7 @@ int exit_handle(struct lodge_vcpu *vcpu);
 int vcpu_run(struct lodge_vcpu *vcpu);
 void vcpu_load(struct lodge_vcpu *vcpu);
 void vcpu_put(struct lodge_vcpu *vcpu);
+void vcpu_follow_settings(struct lodge_vcpu *vcpu);
 void vcpu_reset(struct lodge_vcpu *vcpu, bool is_init);
 void vcpu_take_init_sipi(struct lodge_vcpu *vcpu);
 void vcpu_give_way(struct lodge_vcpu *vcpu);

@@ -121,7 +121,7 @@ struct lodge_vcpu *vcpu_create(struct lodge_vm *vm, u32 id)
 	vcpu_load(vcpu);
 	set_initial_state(vcpu);
 	lodge_vendor->tdp_load(vcpu, tdp_root(vm));
-	lodge_vendor->update_intercepts(vcpu);
+	vcpu_follow_settings(vcpu);
 	vcpu_put(vcpu);
 	mutex_unlock(&vcpu->mutex);
 	return vcpu;

@@ -53,6 +53,11 @@ enum lodge_vcpu_mode {
 #define LODGE_PASS_PRED_CMD		BIT(6)	/* guest may issue IBPB itself */
 #define LODGE_NOTE_WRITES		BIT(7)	/* CPU notes pages written, if it can */
 #define LODGE_INTERCEPT_EXCEPTIONS	BIT(8)	/* all do that an instruction can raise */
+#define LODGE_INTERCEPT_HLT		BIT(16)	/* HLT exits */
+#define LODGE_INTERCEPT_PAUSE		BIT(17)	/* loops of PAUSE exit */
+#define LODGE_INTERCEPT_MWAIT		BIT(18)	/* MONITOR and MWAIT exit */
+#define LODGE_INTERCEPT_UD		BIT(19)	/* #UD exits */
+#define LODGE_PASS_CSTATE		BIT(20)	/* guest may read the CPU's residency counters */
 
 /*
  * Events that wait for the guest. event_queue.c says in which order they go in.
@@ -127,6 +132,7 @@ struct lodge_vcpu {
 	u32 state_dirty;		/* [v] blocks to be written before the next entry */
 	u64 cr8;			/* [v] without in-kernel LAPIC only */
 	u64 apic_base;			/* [v] IA32_APIC_BASE */
+	u64 misc_enable;		/* [v] IA32_MISC_ENABLE */
 
 	/* Backend. */
 	union {

@@ -283,6 +283,21 @@ static long set_mce(struct ioctl_args *args)
 	return msr_set_mce(args->vcpu, args->data);
 }
 
+static long enable_cap(struct ioctl_args *args)
+{
+	const struct kvm_enable_cap *cap = args->data;
+
+	if (cap->flags)
+		return -EINVAL;
+	switch (cap->cap) {
+	case KVM_CAP_ENFORCE_PV_FEATURE_CPUID:
+		args->vcpu->cpuid->enforces_pv = cap->args[0];
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
 static long translate(struct ioctl_args *args)
 {
 	struct kvm_translation *translation = args->data;
@@ -341,6 +356,10 @@ static const struct ioctl_entry vcpu_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_KVMCLOCK_CTRL, 0, kvmclock_ctrl),
 	IOCTL_ENTRY(KVM_X86_SETUP_MCE, IOCTL_IN, setup_mce),
 	IOCTL_ENTRY(KVM_X86_SET_MCE, IOCTL_IN, set_mce),
+	IOCTL_ENTRY(KVM_HAS_DEVICE_ATTR, IOCTL_IN, vcpu_attr_has),
+	IOCTL_ENTRY(KVM_GET_DEVICE_ATTR, IOCTL_IN, vcpu_attr_get),
+	IOCTL_ENTRY(KVM_SET_DEVICE_ATTR, IOCTL_IN, vcpu_attr_set),
+	IOCTL_ENTRY(KVM_ENABLE_CAP, IOCTL_IN, enable_cap),
 	IOCTL_ENTRY(KVM_TRANSLATE, IOCTL_IN | IOCTL_OUT, translate),
 };
 

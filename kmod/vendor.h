@@ -164,7 +164,8 @@ struct lodge_vendor_ops {
 
 	/*
 	 * Derive intercepts and the MSR permission map anew from
-	 * vcpu->intercept_policy. vCPU loaded.
+	 * vcpu->intercept_policy, and from the VM's filter of MSRs (msr_filter.h). vCPU
+	 * loaded.
 	 */
 	void (*update_intercepts)(struct lodge_vcpu *vcpu);
 

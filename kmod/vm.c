@@ -13,6 +13,7 @@
 #include "irqchip/irqchip.h"
 #include "lifecycle.h"
 #include "mmu/mmu.h"
+#include "msr_filter.h"
 #include "request.h"
 
 /**
@@ -31,6 +32,7 @@ struct lodge_vm *vm_create(void)
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
 
+	vm->shows_platform_info = 1;
 	vm->mm = current->mm;
 	mmgrab(vm->mm);
 	refcount_set(&vm->users, 1);
@@ -106,6 +108,7 @@ static void vm_destroy(struct lodge_vm *vm)
 	tdp_destroy(vm);
 	memslots_destroy(vm);
 	clock_vm_destroy(vm);
+	msr_filter_destroy(vm);
 	cleanup_srcu_struct(&vm->srcu);
 	mmdrop(vm->mm);
 	kfree(vm);

@@ -36,6 +36,7 @@ struct lodge_tdp;
 struct lodge_irqchip;
 struct lodge_irq_routing;
 struct lodge_vm_clock;
+struct lodge_msr_filter;
 struct iobus;
 
 /* As KVM: the answers to KVM_CAP_MAX_VCPUS and KVM_CAP_MAX_VCPU_ID. */
@@ -58,6 +59,17 @@ struct lodge_vm {
 	bool shows_triple_fault;	/* [m] vCPU events: a triple fault that waits */
 	u32 max_vcpu_ids;		/* [m] ids are below; 0 until it is enabled or needed */
 	u32 x2apic_api;			/* [m] KVM_X2APIC_API_*, which only come; read anywhere */
+
+	/* Settings by KVM_ENABLE_CAP: [m], vCPUs read them at any time. */
+	u64 user_msr_reasons;		/* KVM_MSR_EXIT_REASON_*: user space decides then */
+	u64 disabled_quirks;		/* KVM_X86_QUIRK_* */
+	u64 passed_insns;		/* KVM_X86_DISABLE_EXITS_*; not once there is a vCPU */
+	u64 hypercall_exits;		/* bits of KVM_HC_* */
+	u64 shows_platform_info;	/* guests may read MSR_PLATFORM_INFO if not 0 */
+	u64 exits_on_failure;		/* user space sees what cannot be emulated, if not 0 */
+	bool allows_large_exec;		/* in spite of lodge_caps.needs_small_exec */
+
+	struct lodge_msr_filter __rcu *msr_filter;	/* [m], read under srcu */
 
 	/* Memory, kmod/mmu. */
 	struct lodge_memslots __rcu *memslots;	/* [s] */
@@ -85,5 +97,11 @@ struct lodge_vm {
 	struct lodge_irq_routing *routing;	/* written under irq_lock, read under srcu */
 	struct lodge_vm_clock *clock;	/* [i] pointer */
 };
+
+/* Whether a VM behaves in a way that KVM once did and guests rely on (KVM_X86_QUIRK_*). */
+static inline bool lodge_has_quirk(const struct lodge_vm *vm, u64 quirk)
+{
+	return !(READ_ONCE(vm->disabled_quirks) & quirk);
+}
 
 #endif /* LODGE_VM_H */

@@ -13,6 +13,7 @@
 #include "irqchip/irqchip.h"
 #include "lifecycle.h"
 #include "mmu/mmu.h"
+#include "msr_filter.h"
 
 static long check_extension(struct ioctl_args *args)
 {
@@ -80,8 +81,13 @@ static long enable_cap(struct ioctl_args *args)
 	case KVM_CAP_MAX_VCPU_ID:
 		return set_max_vcpu_id(args->vm, cap->args[0]);
 	default:
-		return -EINVAL;
+		return vm_setting_enable(args->vm, cap);
 	}
+}
+
+static long set_msr_filter(struct ioctl_args *args)
+{
+	return msr_filter_set(args->vm, args->data);
 }
 
 static long register_coalesced(struct ioctl_args *args)
@@ -241,6 +247,7 @@ static const struct ioctl_entry vm_ioctls[IOCTL_TABLE_SIZE] = {
 		    irq_line_status),
 	IOCTL_ENTRY(KVM_SIGNAL_MSI, IOCTL_IN, signal_msi),
 	IOCTL_ENTRY(KVM_SET_GSI_ROUTING, IOCTL_IN, set_gsi_routing),
+	IOCTL_ENTRY(KVM_X86_SET_MSR_FILTER, IOCTL_IN, set_msr_filter),
 	IOCTL_ENTRY(KVM_GET_CLOCK, IOCTL_OUT, get_clock),
 	IOCTL_ENTRY(KVM_SET_CLOCK, IOCTL_IN, set_clock),
 };

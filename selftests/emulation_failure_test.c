@@ -76,6 +76,58 @@ static void skipped_by_user_space(void)
 	vm_destroy(vm);
 }
 
+/* The same from user code, which only gets #UD by default. */
+static void guest_user_unknown(void)
+{
+	asm volatile("pushq %0; pushq %1; pushq $2; pushq %2; pushq %3; iretq"
+		     : : "r"((uint64_t)SEL_USER_DATA), "r"(GPA_TEST + 0x800),
+		       "r"((uint64_t)SEL_USER_CODE64), "r"(GPA_TEST), "a"(GPA_MMIO)
+		     : "memory");
+}
+
+static void guest_ud_of_user(struct guest_regs *regs)
+{
+	GUEST_SYNC_ARGS(1, regs->cs, regs->rip, 0);
+}
+
+static void exit_on_any_failure(void)
+{
+	unsigned int is_wanted;
+
+	REQUIRE_CAP(KVM_CAP_EXIT_ON_EMULATION_FAILURE);
+	for (is_wanted = 0; is_wanted < 2; is_wanted++) {
+		struct vm *vm = vm_create();
+		struct vcpu *vcpu = vcpu_add(vm, 0, guest_user_unknown);
+		uint64_t *pdpt = vm_hva(vm, GPA_PDPT, 4096);
+		uint64_t *pd = vm_hva(vm, GPA_PD, 4 * 4096);
+		uint64_t stack = vm_alloc_pages(vm, 1) + 4096;
+
+		*(uint64_t *)vm_hva(vm, GPA_PML4, 8) |= PTE_USER;
+		pdpt[0] |= PTE_USER;
+		pdpt[GPA_MMIO >> 30] |= PTE_USER;
+		pd[GPA_TEST / LARGE_PAGE_BYTES] |= PTE_USER;
+		pd[GPA_MMIO / LARGE_PAGE_BYTES] |= PTE_USER;
+		/* RSP0 of the TSS. */
+		vm_copy_in(vm, GPA_TSS + 4, &stack, sizeof(stack));
+		vm_copy_snippet(vm, GPA_TEST, guest_unknown, guest_unknown_end);
+		GUEST(vm, guest_handlers[UD_VECTOR]) = guest_ud_of_user;
+		ASSERT_EQ(__vm_enable_cap(vm, KVM_CAP_EXIT_ON_EMULATION_FAILURE, is_wanted), 0);
+		if (is_wanted) {
+			vcpu_run_to(vcpu, KVM_EXIT_INTERNAL_ERROR);
+			ASSERT_EQ(vcpu->run->internal.suberror,
+				  (uint32_t)KVM_INTERNAL_ERROR_EMULATION);
+			ASSERT_EQ(vcpu_regs(vcpu).rip, GPA_TEST);
+		} else {
+			struct ucall ucall = vcpu_run_sync(vcpu, 1);
+
+			ASSERT_EQ(ucall.args[1], (uint64_t)SEL_USER_CODE64);
+			ASSERT_EQ(ucall.args[2], GPA_TEST);
+		}
+		ASSERT_ERRNO(__vm_enable_cap(vm, KVM_CAP_EXIT_ON_EMULATION_FAILURE, 2), EINVAL);
+		vm_destroy(vm);
+	}
+}
+
 /* Code that lies in MMIO itself cannot be fetched. */
 static void guest_jump_to_mmio(void)
 {
@@ -128,6 +180,7 @@ static const struct test_case cases[] = {
 	{ "internal_error", internal_error },
 	{ "instruction_bytes", instruction_bytes },
 	{ "skipped_by_user_space", skipped_by_user_space },
+	{ "exit_on_any_failure", exit_on_any_failure },
 	{ "code_without_memory", code_without_memory },
 	{ "page_tables_without_memory", page_tables_without_memory },
 };

@@ -144,11 +144,12 @@ void lapic_model_create(struct lapic *lapic, u32 id)
 /**
  * lapic_model_reset() - values after RESET or INIT
  * @lapic: the LAPIC
- * @is_bsp: the bootstrap processor: after RESET its LINT0 is open for the PIC, as
- *          firmware-less guests expect and KVM does
+ * @is_bsp: the bootstrap processor
+ * @opens_lint0: LINT0 lets the PIC through, as firmware-less guests expect of the bootstrap
+ *               processor and KVM does
  * @is_init: INIT keeps IA32_APIC_BASE and the id
  */
-void lapic_model_reset(struct lapic *lapic, bool is_bsp, bool is_init)
+void lapic_model_reset(struct lapic *lapic, bool is_bsp, bool opens_lint0, bool is_init)
 {
 	const u32 id = lapic_reg(lapic, APIC_ID);
 	u32 lvt;
@@ -160,7 +161,7 @@ void lapic_model_reset(struct lapic *lapic, bool is_bsp, bool is_init)
 	lapic_set_reg(lapic, APIC_LVR, LAPIC_VERSION | (LAPIC_NR_LVTS - 1) << 16);
 	for (lvt = APIC_LVTT; lvt <= APIC_LVTERR; lvt += 0x10)
 		lapic_set_reg(lapic, lvt, APIC_LVT_MASKED);
-	if (is_bsp)
+	if (opens_lint0)
 		lapic_set_reg(lapic, APIC_LVT0, APIC_DM_EXTINT);
 	lapic_set_reg(lapic, APIC_DFR, APIC_DFR_FLAT);
 	lapic_set_reg(lapic, APIC_SPIV, 0xff);

@@ -122,7 +122,7 @@ enum lapic_receipt {
 };
 
 void lapic_model_create(struct lapic *lapic, u32 id);
-void lapic_model_reset(struct lapic *lapic, bool is_bsp, bool is_init);
+void lapic_model_reset(struct lapic *lapic, bool is_bsp, bool opens_lint0, bool is_init);
 int lapic_model_set_base(struct lapic *lapic, u64 base, bool from_user);
 void lapic_model_get_state(const struct lapic *lapic, struct kvm_lapic_state *state,
 			   bool has_full_ids);

@@ -37,6 +37,11 @@ static bool user_ioapic_waits(struct lodge_vcpu *vcpu, u8 vector)
 	return waits;
 }
 
+static bool opens_lint0(struct lodge_vcpu *vcpu)
+{
+	return is_bsp(vcpu) && lodge_has_quirk(vcpu->vm, KVM_X86_QUIRK_LINT0_REENABLED);
+}
+
 /*
  * Who waits for the end of an interrupt: first those who watch a pin, then the pin, so
  * that a device which lowers its line now gets no further interrupt.
@@ -99,7 +104,7 @@ int lapic_create(struct lodge_vcpu *vcpu)
 	lapic_model_create(&lapic->model, vcpu->id);
 	lapic_timer_create(lapic);
 	vcpu->lapic = lapic;
-	lapic_model_reset(&lapic->model, is_bsp(vcpu), false);
+	lapic_model_reset(&lapic->model, is_bsp(vcpu), opens_lint0(vcpu), false);
 	vcpu->apic_base = lapic->model.base;
 	return 0;
 }
@@ -123,7 +128,7 @@ void lapic_reset(struct lodge_vcpu *vcpu, bool is_init)
 {
 	struct lodge_lapic *lapic = vcpu->lapic;
 
-	lapic_model_reset(&lapic->model, is_bsp(vcpu), is_init);
+	lapic_model_reset(&lapic->model, is_bsp(vcpu), opens_lint0(vcpu), is_init);
 	lapic_timer_reset(lapic);
 	lapic->vapic = 0;
 	if (!is_init)
@@ -239,8 +244,11 @@ int lapic_msr_write(struct lodge_vcpu *vcpu, u32 msr, u64 value)
 
 bool lapic_mmio_owns(struct lodge_vcpu *vcpu, gpa_t gpa)
 {
-	return vcpu->lapic &&
-	       (gpa & PAGE_MASK) == (vcpu->lapic->model.base & MSR_IA32_APICBASE_BASE);
+	if (!vcpu->lapic ||
+	    (gpa & PAGE_MASK) != (vcpu->lapic->model.base & MSR_IA32_APICBASE_BASE))
+		return false;
+	/* Off, or in x2APIC mode, it answers all the same, as KVM's did. */
+	return is_mode(vcpu, false) || lodge_has_quirk(vcpu->vm, KVM_X86_QUIRK_LAPIC_MMIO_HOLE);
 }
 
 void lapic_mmio_read(struct lodge_vcpu *vcpu, u32 offset, unsigned int len, void *data)

@@ -234,6 +234,12 @@ restore_irqs:
 	return level;
 }
 
+/* User space that may reboot the machine may also let a guest stop it. */
+static bool needs_small_exec(const struct lodge_vm *vm)
+{
+	return lodge_caps.needs_small_exec && !vm->allows_large_exec;
+}
+
 /*
  * The largest leaf that may map the page: no larger than the host's, whole inside the
  * slot, and with guest and host addresses congruent. Under mmu_lock.
@@ -245,7 +251,7 @@ static int mapping_level(const struct fault *fault)
 
 	/* The dirty log counts small pages; raw frames come one by one. */
 	if (memslot_is_logged(slot) || !fault->host.page ||
-	    (fault->is_exec && lodge_caps.needs_small_exec))
+	    (fault->is_exec && needs_small_exec(fault->vm)))
 		return TDP_LEVEL_4K;
 
 	level = min_t(int, host_level(fault->vm->mm, fault->hva),
@@ -286,7 +292,7 @@ static int map_page(struct fault *fault, struct tdp_cache *cache)
 	read_lock(&vm->mmu_lock);
 	if (!is_outdated(fault)) {
 		mapping.level = mapping_level(fault);
-		if (mapping.level > TDP_LEVEL_4K && lodge_caps.needs_small_exec)
+		if (mapping.level > TDP_LEVEL_4K && needs_small_exec(vm))
 			mapping.flags |= TDP_LEAF_NOEXEC;
 		ret = tdp_map(vm, cache, &mapping);
 	}

@@ -12,6 +12,7 @@
 #include <asm/io.h>
 #include <asm/msr-index.h>
 
+#include "msr_filter.h"
 #include "svm/svm.h"
 
 #define WRITE_ONLY	SVM_MSRPM_WRITE
@@ -44,7 +45,8 @@ static const struct passed_msr passed_msrs[] = {
 /* Index of a map: bit 0 for SPEC_CTRL, bit 1 for PRED_CMD. */
 #define NR_MAPS		4
 
-static u8 *maps[NR_MAPS];
+/* Behind those: nothing is passed, for a VM whose filter denies one of the passed MSRs. */
+static u8 *maps[NR_MAPS + 1];
 
 static unsigned int map_index(u32 policy)
 {
@@ -73,7 +75,7 @@ int svm_msr_setup(void)
 {
 	unsigned int i, j;
 
-	for (i = 0; i < NR_MAPS; i++) {
+	for (i = 0; i < ARRAY_SIZE(maps); i++) {
 		u32 policy = (i & 1 ? LODGE_PASS_SPEC_CTRL : 0) |
 			     (i & 2 ? LODGE_PASS_PRED_CMD : 0);
 
@@ -81,7 +83,7 @@ int svm_msr_setup(void)
 		if (!maps[i])
 			return -ENOMEM;
 		memset(maps[i], 0xff, SVM_MSRPM_BYTES);
-		for (j = 0; j < ARRAY_SIZE(passed_msrs); j++) {
+		for (j = 0; i < NR_MAPS && j < ARRAY_SIZE(passed_msrs); j++) {
 			const struct passed_msr *entry = &passed_msrs[j];
 
 			if (!entry->policy || (entry->policy & policy))
@@ -98,19 +100,44 @@ void svm_msr_teardown(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < NR_MAPS; i++) {
+	for (i = 0; i < ARRAY_SIZE(maps); i++) {
 		free_pages((unsigned long)maps[i], get_order(SVM_MSRPM_BYTES));
 		maps[i] = NULL;
 	}
 }
 
+/* Whether the guest may have all passed MSRs, or user space wants to see some. */
+static bool is_all_allowed(const struct lodge_vcpu *vcpu)
+{
+	struct lodge_vm *vm = vcpu->vm;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(passed_msrs); i++) {
+		const struct passed_msr *entry = &passed_msrs[i];
+
+		if (entry->policy && !(entry->policy & vcpu->intercept_policy))
+			continue;
+		if ((entry->access & SVM_MSRPM_READ) &&
+		    !msr_filter_allows(vm, entry->msr, KVM_MSR_FILTER_READ))
+			return false;
+		if ((entry->access & SVM_MSRPM_WRITE) &&
+		    !msr_filter_allows(vm, entry->msr, KVM_MSR_FILTER_WRITE))
+			return false;
+	}
+	return true;
+}
+
 /**
- * svm_msrpm_pa() - the map for a policy
- * @policy: vcpu->intercept_policy
+ * svm_msrpm_pa() - the map for a vCPU
+ * @vcpu: its intercept_policy and its VM's filter decide
  *
  * Return: address as the VMCB takes it.
  */
-hpa_t svm_msrpm_pa(u32 policy)
+hpa_t svm_msrpm_pa(const struct lodge_vcpu *vcpu)
 {
-	return __sme_set(virt_to_phys(maps[map_index(policy)]));
+	unsigned int index = map_index(vcpu->intercept_policy);
+
+	if (msr_filter_exists(vcpu->vm) && !is_all_allowed(vcpu))
+		index = NR_MAPS;
+	return __sme_set(virt_to_phys(maps[index]));
 }

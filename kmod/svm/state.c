@@ -11,12 +11,13 @@
 
 #include "regs.h"
 #include "svm/svm.h"
+#include "vm.h"
 #include "x86.h"
 
 /*
  * With CD set in the VMCB all guest memory would be uncached. Firmware starts that
  * way and guests expect to be able to ask for it, but to them it makes no visible
- * difference; so the bits are kept here.
+ * difference; so the bits are kept here, unless user space wants them to be real.
  */
 #define CR0_HIDDEN	(X86_CR0_CD | X86_CR0_NW)
 
@@ -156,8 +157,10 @@ static void write_control(struct lodge_vcpu *vcpu)
 	struct svm_vcpu *svm = vcpu->svm;
 	struct vmcb *vmcb = svm->vmcb;
 
-	svm->cr0_hidden = state->cr0 & CR0_HIDDEN;
-	vmcb->save.cr0 = state->cr0 & ~(u64)CR0_HIDDEN;
+	svm->cr0_hidden = 0;
+	if (lodge_has_quirk(vcpu->vm, KVM_X86_QUIRK_CD_NW_CLEARED))
+		svm->cr0_hidden = state->cr0 & CR0_HIDDEN;
+	vmcb->save.cr0 = state->cr0 & ~svm->cr0_hidden;
 	vmcb->save.cr2 = state->cr2;
 	vmcb->save.cr3 = state->cr3;
 	vmcb->save.cr4 = state->cr4;

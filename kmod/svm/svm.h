@@ -157,7 +157,7 @@ void svm_iret_begins(struct svm_vcpu *svm);
 /* msr.c */
 int svm_msr_setup(void);
 void svm_msr_teardown(void);
-hpa_t svm_msrpm_pa(u32 policy);
+hpa_t svm_msrpm_pa(const struct lodge_vcpu *vcpu);
 
 /* tlb.c */
 void svm_tlb_cpu_reset(struct svm_cpu *cpu);

@@ -21,7 +21,7 @@
 
 struct intercept_rule {
 	u16 bit;
-	u16 policy;	/* LODGE_INTERCEPT_* that asks for it; 0 for always */
+	u32 policy;	/* LODGE_INTERCEPT_* that asks for it; 0 for always */
 };
 
 #define EXCEPTION(vector)	(INTERCEPT_EXCEPTION_OFFSET + LODGE_VECTOR_##vector)
@@ -56,7 +56,8 @@ static const struct intercept_rule intercept_rules[] = {
 	{ EXCEPTION(BP),	LODGE_INTERCEPT_BP },
 	{ EXCEPTION(DE),	LODGE_INTERCEPT_EXCEPTIONS },
 	{ EXCEPTION(BR),	LODGE_INTERCEPT_EXCEPTIONS },
-	{ EXCEPTION(UD),	LODGE_INTERCEPT_EXCEPTIONS },
+	/* Or the other vendor's hypercall. */
+	{ EXCEPTION(UD),	LODGE_INTERCEPT_EXCEPTIONS | LODGE_INTERCEPT_UD },
 	{ EXCEPTION(NM),	LODGE_INTERCEPT_EXCEPTIONS },
 	{ EXCEPTION(DF),	LODGE_INTERCEPT_EXCEPTIONS },
 	{ EXCEPTION(TS),	LODGE_INTERCEPT_EXCEPTIONS },
@@ -79,8 +80,8 @@ static const struct intercept_rule intercept_rules[] = {
 	/* The guest's CPUID is a table of its own. */
 	{ INTERCEPT_CPUID },
 	/* Give the pCPU to somebody else. */
-	{ INTERCEPT_HLT },
-	{ INTERCEPT_PAUSE },
+	{ INTERCEPT_HLT,	LODGE_INTERCEPT_HLT },
+	{ INTERCEPT_PAUSE,	LODGE_INTERCEPT_PAUSE },
 	/* XCR0 is switched by the FPU code. */
 	{ INTERCEPT_XSETBV },
 	{ INTERCEPT_VMMCALL },
@@ -105,8 +106,8 @@ static const struct intercept_rule intercept_rules[] = {
 	{ INTERCEPT_RSM },
 	/* Would act on the host: its clock counters, its idle states, its TLBs. */
 	{ INTERCEPT_RDPRU },
-	{ INTERCEPT_MONITOR },
-	{ INTERCEPT_MWAIT },
+	{ INTERCEPT_MONITOR,	LODGE_INTERCEPT_MWAIT },
+	{ INTERCEPT_MWAIT,	LODGE_INTERCEPT_MWAIT },
 	{ INTERCEPT_INVLPGB },
 	{ INTERCEPT_INVLPGB_ILLEGAL },
 	{ INTERCEPT_MCOMMIT },
@@ -216,7 +217,7 @@ void svm_update_intercepts(struct lodge_vcpu *vcpu)
 		vcpu->svm->owns_debug = false;
 	intercept_debug(vcpu);
 
-	vmcb->control.msrpm_base_pa = svm_msrpm_pa(vcpu->intercept_policy);
+	vmcb->control.msrpm_base_pa = svm_msrpm_pa(vcpu);
 	vmcb_set_dirty(vmcb, SVM_CLEAN_PERMISSIONS);
 	vcpu->svm->enter.spec_ctrl_is_passed =
 		!!(vcpu->intercept_policy & LODGE_PASS_SPEC_CTRL);

@@ -53,6 +53,9 @@ void vmx_inject(struct lodge_vcpu *vcpu, const struct lodge_event *event)
 		}
 		break;
 	}
+	/* The event ends a halt of the guest's own; RIP is behind the HLT already. */
+	if (unlikely(!(vcpu->intercept_policy & LODGE_INTERCEPT_HLT)))
+		vmcs_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
 	vcpu->vmx->entry_event = info;
 	vmcs_write(VM_ENTRY_INTR_INFO_FIELD, info);
 }

@@ -13,6 +13,7 @@
 #include <asm/msr.h>
 #include <asm/perf_event.h>
 
+#include "msr_filter.h"
 #include "vmx/vmx.h"
 
 #define PASS_READ	BIT(0)
@@ -42,16 +43,23 @@ static const struct passed_msr passed_msrs[] = {
 	{ MSR_IA32_SPEC_CTRL,	FULL, LODGE_PASS_SPEC_CTRL },
 	/* No state, only an effect; reading it is #GP. */
 	{ MSR_IA32_PRED_CMD,	PASS_WRITE, LODGE_PASS_PRED_CMD },
+	/* The CPU's own counts, for guests that may choose its idle states. */
+	{ MSR_CORE_C1_RES,	PASS_READ, LODGE_PASS_CSTATE },
+	{ MSR_CORE_C3_RESIDENCY, PASS_READ, LODGE_PASS_CSTATE },
+	{ MSR_CORE_C6_RESIDENCY, PASS_READ, LODGE_PASS_CSTATE },
+	{ MSR_CORE_C7_RESIDENCY, PASS_READ, LODGE_PASS_CSTATE },
 };
 
-/* Index of a bitmap: bit 0 for SPEC_CTRL, bit 1 for PRED_CMD. */
-#define NR_BITMAPS	4
+/* Index of a bitmap: bit 0 for SPEC_CTRL, bit 1 for PRED_CMD, bit 2 for C-states. */
+#define NR_BITMAPS	8
 
-static u8 *bitmaps[NR_BITMAPS];
+/* Behind those: nothing is passed, for a VM whose filter denies one of the passed MSRs. */
+static u8 *bitmaps[NR_BITMAPS + 1];
 
 static unsigned int bitmap_index(u32 policy)
 {
-	return (policy & LODGE_PASS_SPEC_CTRL ? 1 : 0) + (policy & LODGE_PASS_PRED_CMD ? 2 : 0);
+	return (policy & LODGE_PASS_SPEC_CTRL ? 1 : 0) + (policy & LODGE_PASS_PRED_CMD ? 2 : 0) +
+	       (policy & LODGE_PASS_CSTATE ? 4 : 0);
 }
 
 /*
@@ -80,15 +88,16 @@ int vmx_msr_setup(void)
 {
 	unsigned int i, j;
 
-	for (i = 0; i < NR_BITMAPS; i++) {
+	for (i = 0; i < ARRAY_SIZE(bitmaps); i++) {
 		u32 policy = (i & 1 ? LODGE_PASS_SPEC_CTRL : 0) |
-			     (i & 2 ? LODGE_PASS_PRED_CMD : 0);
+			     (i & 2 ? LODGE_PASS_PRED_CMD : 0) |
+			     (i & 4 ? LODGE_PASS_CSTATE : 0);
 
 		bitmaps[i] = (u8 *)__get_free_page(GFP_KERNEL);
 		if (!bitmaps[i])
 			return -ENOMEM;
 		memset(bitmaps[i], 0xff, PAGE_SIZE);
-		for (j = 0; j < ARRAY_SIZE(passed_msrs); j++) {
+		for (j = 0; i < NR_BITMAPS && j < ARRAY_SIZE(passed_msrs); j++) {
 			const struct passed_msr *entry = &passed_msrs[j];
 
 			if (!entry->policy || (entry->policy & policy))
@@ -105,21 +114,46 @@ void vmx_msr_teardown(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < NR_BITMAPS; i++) {
+	for (i = 0; i < ARRAY_SIZE(bitmaps); i++) {
 		free_page((unsigned long)bitmaps[i]);
 		bitmaps[i] = NULL;
 	}
 }
 
+/* Whether the guest may have all passed MSRs, or user space wants to see some. */
+static bool is_all_allowed(const struct lodge_vcpu *vcpu)
+{
+	struct lodge_vm *vm = vcpu->vm;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(passed_msrs); i++) {
+		const struct passed_msr *entry = &passed_msrs[i];
+
+		if (entry->policy && !(entry->policy & vcpu->intercept_policy))
+			continue;
+		if ((entry->access & PASS_READ) &&
+		    !msr_filter_allows(vm, entry->msr, KVM_MSR_FILTER_READ))
+			return false;
+		if ((entry->access & PASS_WRITE) &&
+		    !msr_filter_allows(vm, entry->msr, KVM_MSR_FILTER_WRITE))
+			return false;
+	}
+	return true;
+}
+
 /**
- * vmx_msr_bitmap_pa() - the bitmap for a policy
- * @policy: vcpu->intercept_policy
+ * vmx_msr_bitmap_pa() - the bitmap for a vCPU
+ * @vcpu: its intercept_policy and its VM's filter decide
  *
  * Return: address as the VMCS takes it.
  */
-hpa_t vmx_msr_bitmap_pa(u32 policy)
+hpa_t vmx_msr_bitmap_pa(const struct lodge_vcpu *vcpu)
 {
-	return virt_to_phys(bitmaps[bitmap_index(policy)]);
+	unsigned int index = bitmap_index(vcpu->intercept_policy);
+
+	if (msr_filter_exists(vcpu->vm) && !is_all_allowed(vcpu))
+		index = NR_BITMAPS;
+	return virt_to_phys(bitmaps[index]);
 }
 
 /**

@@ -291,6 +291,8 @@ static void write_interruptibility(struct lodge_vcpu *vcpu)
 		info |= GUEST_INTR_STATE_NMI;
 	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, info);
 	vcpu->vmx->checks_shadow = true;
+	/* A reset, or user space, has the guest go on; it may have halted by itself. */
+	vmcs_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
 }
 
 /*

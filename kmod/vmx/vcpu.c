@@ -26,7 +26,7 @@
 
 struct exception_rule {
 	u8 vector;
-	u16 policy;	/* LODGE_INTERCEPT_* that asks for it; 0 for always */
+	u32 policy;	/* LODGE_INTERCEPT_* that asks for it; 0 for always */
 };
 
 /*
@@ -51,7 +51,8 @@ static const struct exception_rule exception_rules[] = {
 	{ LODGE_VECTOR_BP,	LODGE_INTERCEPT_BP },
 	{ LODGE_VECTOR_DE,	LODGE_INTERCEPT_EXCEPTIONS },
 	{ LODGE_VECTOR_BR,	LODGE_INTERCEPT_EXCEPTIONS },
-	{ LODGE_VECTOR_UD,	LODGE_INTERCEPT_EXCEPTIONS },
+	/* Or the other vendor's hypercall. */
+	{ LODGE_VECTOR_UD,	LODGE_INTERCEPT_EXCEPTIONS | LODGE_INTERCEPT_UD },
 	{ LODGE_VECTOR_NM,	LODGE_INTERCEPT_EXCEPTIONS },
 	{ LODGE_VECTOR_DF,	LODGE_INTERCEPT_EXCEPTIONS },
 	{ LODGE_VECTOR_TS,	LODGE_INTERCEPT_EXCEPTIONS },
@@ -137,6 +138,8 @@ static u32 secondary_controls(const struct lodge_vcpu *vcpu)
 		if (vcpu->intercept_policy & instruction_rules[i].policy)
 			secondary &= ~instruction_rules[i].control;
 	}
+	if (!(vcpu->intercept_policy & LODGE_INTERCEPT_PAUSE))
+		secondary &= ~SECONDARY_EXEC_PAUSE_LOOP_EXITING;
 	if (!(vcpu->intercept_policy & LODGE_NOTE_WRITES))
 		secondary &= ~SECONDARY_EXEC_ENABLE_PML;
 	return secondary;
@@ -159,9 +162,13 @@ void vmx_update_intercepts(struct lodge_vcpu *vcpu)
 			bitmap |= BIT(rule->vector);
 	}
 	vmcs_write(EXCEPTION_BITMAP, bitmap);
+	vmx_set_primary(vcpu->vmx, CPU_BASED_HLT_EXITING,
+			vcpu->intercept_policy & LODGE_INTERCEPT_HLT);
+	vmx_set_primary(vcpu->vmx, CPU_BASED_MWAIT_EXITING | CPU_BASED_MONITOR_EXITING,
+			vcpu->intercept_policy & LODGE_INTERCEPT_MWAIT);
 	vmcs_write(SECONDARY_VM_EXEC_CONTROL, secondary);
 	vcpu->vmx->notes_writes = secondary & SECONDARY_EXEC_ENABLE_PML;
-	vmcs_write(MSR_BITMAP, vmx_msr_bitmap_pa(vcpu->intercept_policy));
+	vmcs_write(MSR_BITMAP, vmx_msr_bitmap_pa(vcpu));
 	vcpu->vmx->enter.spec_ctrl_is_passed =
 		!!(vcpu->intercept_policy & LODGE_PASS_SPEC_CTRL);
 }

@@ -205,7 +205,7 @@ void vmx_nmi_set_blocked(void);
 /* msr.c */
 int vmx_msr_setup(void);
 void vmx_msr_teardown(void);
-hpa_t vmx_msr_bitmap_pa(u32 policy);
+hpa_t vmx_msr_bitmap_pa(const struct lodge_vcpu *vcpu);
 void vmx_msr_note_perf(struct vmx_vcpu *vmx);
 
 /* tlb.c */

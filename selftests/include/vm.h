@@ -123,6 +123,9 @@ int __vm_set_slot(struct vm *vm, uint32_t slot, uint32_t flags, uint64_t gpa, ui
 #define vm_set_slot(vm, slot, flags, gpa, bytes, hva)			\
 	TEST_ASSERT(!__vm_set_slot(vm, slot, flags, gpa, bytes, hva), "slot %u", slot)
 
+/* KVM_ENABLE_CAP with one argument; 0 or -errno. */
+int __vm_enable_cap(struct vm *vm, uint32_t capability, uint64_t arg);
+
 /* Anonymous memory for a slot, zeroed; aligned to 2 MiB. */
 void *host_alloc(uint64_t bytes);
 

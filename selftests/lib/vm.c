@@ -131,6 +131,13 @@ uint64_t vm_alloc_pages(struct vm *vm, unsigned int pages)
 	return gpa;
 }
 
+int __vm_enable_cap(struct vm *vm, uint32_t capability, uint64_t arg)
+{
+	struct kvm_enable_cap cap = { .cap = capability, .args = { arg } };
+
+	return __vm_ioctl(vm, KVM_ENABLE_CAP, &cap);
+}
+
 int __vm_set_slot(struct vm *vm, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t bytes,
 		  void *hva)
 {

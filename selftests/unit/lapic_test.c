@@ -24,7 +24,7 @@ static void make(struct lapic *lapic, u32 id, bool x2apic, bool software_enabled
 {
 	memset(lapic, 0, sizeof(*lapic));
 	lapic_model_create(lapic, id);
-	lapic_model_reset(lapic, id == 0, false);
+	lapic_model_reset(lapic, id == 0, id == 0, false);
 	lapic->features = all_features;
 	if (x2apic)
 		lapic_model_set_base(lapic, X2APIC, false);
@@ -472,10 +472,10 @@ static void test_state(void)
 
 	make(&lapic, 5, true, true);
 	send_self(&lapic, 0x77, true);
-	lapic_model_reset(&lapic, false, true);
+	lapic_model_reset(&lapic, false, false, true);
 	passed = lapic.base == X2APIC && lapic_reg(&lapic, APIC_ID) == 5 &&
 		 lapic_reg(&lapic, APIC_SPIV) == 0xff && lapic_irr_highest(&lapic) == -1;
-	lapic_model_reset(&lapic, false, false);
+	lapic_model_reset(&lapic, false, false, false);
 	passed &= lapic.base == XAPIC && lapic_reg(&lapic, APIC_ID) == 0x05000000;
 	ktap_result(passed, "reset_and_init");
 }
