@@ -98,52 +98,6 @@ void vcpu_put(struct lodge_vcpu *vcpu)
 	preempt_enable();
 }
 
-/* The thread of a vCPU that was preempted, with a reference; NULL if there is none. */
-static struct task_struct *get_preempted_thread(struct lodge_vcpu *vcpu)
-{
-	struct task_struct *thread;
-
-	if (!READ_ONCE(vcpu->is_preempted))
-		return NULL;
-	/* It is in an ioctl of the vCPU, or was a moment ago: RCU keeps the task. */
-	rcu_read_lock();
-	thread = READ_ONCE(vcpu->thread);
-	if (thread)
-		get_task_struct(thread);
-	rcu_read_unlock();
-	return thread;
-}
-
-/**
- * vcpu_give_way() - lend this CPU to a vCPU of the VM that has none
- * @vcpu: loaded vCPU whose guest spins
- *
- * What the guest waits for is likely held by a vCPU that was preempted. The search starts
- * behind @vcpu, so that all get their turn. Without one, any other thread of the host may
- * go first. May sleep.
- */
-void vcpu_give_way(struct lodge_vcpu *vcpu)
-{
-	struct lodge_vm *vm = vcpu->vm;
-	u32 nr = READ_ONCE(vm->nr_vcpus);
-	struct task_struct *thread;
-	struct lodge_vcpu *other;
-	bool has_yielded;
-	u32 step;
-
-	for (step = 1; step < nr; step++) {
-		other = xa_load(&vm->vcpus, (vcpu->index + step) % nr);
-		thread = other ? get_preempted_thread(other) : NULL;
-		if (!thread)
-			continue;
-		has_yielded = yield_to(thread, true) > 0;
-		put_task_struct(thread);
-		if (has_yielded)
-			return;
-	}
-	cond_resched();
-}
-
 /* RDX after reset names the CPU, as leaf 1 does. */
 static void set_signature(struct lodge_vcpu *vcpu)
 {

@@ -123,6 +123,5 @@ void vcpu_load(struct lodge_vcpu *vcpu);
 void vcpu_put(struct lodge_vcpu *vcpu);
 void vcpu_reset(struct lodge_vcpu *vcpu, bool is_init);
 void vcpu_take_init_sipi(struct lodge_vcpu *vcpu);
-void vcpu_give_way(struct lodge_vcpu *vcpu);
 
 #endif /* LODGE_RUN_H */
