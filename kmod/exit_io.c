@@ -136,7 +136,7 @@ static int delivery_failure(struct lodge_vcpu *vcpu)
  */
 int exit_io_tdp_fault(struct lodge_vcpu *vcpu)
 {
-	int ret = tdp_fault(vcpu, vcpu->exit.tdp.gpa, vcpu->exit.tdp.access);
+	int ret = tdp_fault(vcpu, vcpu->exit.tdp.gpa, vcpu->exit.tdp.access, true);
 
 	if (likely(ret == LODGE_TDP_FAULT_FIXED))
 		return LODGE_RESUME_GUEST;
