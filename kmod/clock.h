@@ -41,6 +41,9 @@ int clock_set(struct lodge_vm *vm, const struct kvm_clock_data *data);
 int clock_set_tsc_khz(struct lodge_vcpu *vcpu, u32 khz);
 int clock_guest_stopped(struct lodge_vcpu *vcpu);
 
+/* KVM_HC_CLOCK_PAIRING; vCPU loaded, may sleep. */
+long clock_pair(struct lodge_vcpu *vcpu, gpa_t gpa, u64 type);
+
 /* MSRs of this file, called by msr.c; vCPU loaded, may sleep. */
 void clock_set_tsc(struct lodge_vcpu *vcpu, u64 tsc, bool from_user);
 u64 clock_tsc_adjust(struct lodge_vcpu *vcpu);

@@ -22,6 +22,8 @@
  * @LODGE_REQ_INIT_SIPI: INIT or SIPI waits in the LAPIC
  * @LODGE_REQ_DIRTY_RING: user space must empty the dirty ring; stays set until it has
  * @LODGE_REQ_DIRTY_LOG: dirty_log_needs_cpu() has another answer
+ * @LODGE_REQ_STEAL_TIME: tell the guest how long it had no CPU, and that it has one
+ * @LODGE_REQ_ASYNC_PF: a page that the guest waits for is there
  */
 enum lodge_request {
 	LODGE_REQ_EVENT,
@@ -33,6 +35,8 @@ enum lodge_request {
 	LODGE_REQ_INIT_SIPI,
 	LODGE_REQ_DIRTY_RING,
 	LODGE_REQ_DIRTY_LOG,
+	LODGE_REQ_STEAL_TIME,
+	LODGE_REQ_ASYNC_PF,
 };
 
 /**

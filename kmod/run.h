@@ -114,6 +114,10 @@ int device_access_system(struct lodge_vcpu *vcpu, gva_t linear, void *data, unsi
 int exit_io_port(struct lodge_vcpu *vcpu);
 int exit_io_tdp_fault(struct lodge_vcpu *vcpu);
 
+/* halt.c */
+bool halt_is_over(struct lodge_vcpu *vcpu);
+void halt_wait(struct lodge_vcpu *vcpu);
+
 /* exit_handlers.c */
 int exit_handle(struct lodge_vcpu *vcpu);
 

@@ -26,6 +26,7 @@ struct lodge_fpu;
 struct lodge_msrs;
 struct lodge_vcpu_clock;
 struct lodge_lapic;
+struct lodge_pv;
 struct lodge_emulator;
 struct lodge_dirty_ring;
 
@@ -92,6 +93,7 @@ struct lodge_vcpu {
 	struct rcuwait wait;		/* where a halted vCPU sleeps */
 	struct task_struct *thread;	/* [a] that it is loaded for; stays for a grace period */
 	bool is_preempted;		/* [a] its thread could run, but waits for a CPU */
+	bool is_at_boundary;		/* [v] nothing of an instruction is under way here */
 	sigset_t sigset;		/* [v] KVM_SET_SIGNAL_MASK */
 	bool has_sigset;		/* [v] */
 	u32 mp_state;			/* [v] KVM_MP_STATE_* */
@@ -120,6 +122,7 @@ struct lodge_vcpu {
 	struct lodge_msrs *msrs;	/* [i] pointer */
 	struct lodge_vcpu_clock *clock;	/* [i] pointer */
 	struct lodge_lapic *lapic;	/* [i] NULL without in-kernel irqchip */
+	struct lodge_pv *pv;		/* [i] pointer */
 
 	/* Policy, floor 4. */
 	struct lodge_event_queue events;	/* [v] */

@@ -58,6 +58,11 @@ static long enable_cap(struct ioctl_args *args)
 	case KVM_CAP_DIRTY_LOG_RING:
 	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
 		return dirty_ring_enable(args->vm, cap->args[0]);
+	case KVM_CAP_HALT_POLL:
+		if (cap->args[0] > U32_MAX)
+			return -EINVAL;
+		WRITE_ONCE(args->vm->halt_poll_max_ns, cap->args[0]);
+		return 0;
 	default:
 		return -EINVAL;
 	}

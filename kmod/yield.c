@@ -5,6 +5,7 @@
  */
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/stat.h>
 #include <linux/sched/task.h>
 
 #include "request.h"
@@ -60,4 +61,19 @@ void yield_to_any(struct lodge_vcpu *vcpu)
 			return;
 	}
 	cond_resched();
+}
+
+/**
+ * yield_to_vcpu() - lend this CPU to the vCPU that the guest waits for
+ * @vcpu: loaded vCPU
+ * @other: of the same VM; NULL or @vcpu itself for none
+ *
+ * May sleep.
+ */
+void yield_to_vcpu(struct lodge_vcpu *vcpu, struct lodge_vcpu *other)
+{
+	/* With this CPU to itself the thread would only come back here. */
+	if (!other || other == vcpu || single_task_running())
+		return;
+	lend_cpu(other);
 }

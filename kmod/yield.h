@@ -8,5 +8,6 @@
 #include "vcpu.h"
 
 void yield_to_any(struct lodge_vcpu *vcpu);
+void yield_to_vcpu(struct lodge_vcpu *vcpu, struct lodge_vcpu *other);
 
 #endif /* LODGE_YIELD_H */
