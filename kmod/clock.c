@@ -20,7 +20,9 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/time64.h>
+#include <uapi/linux/kvm_para.h>
 
+#include <asm/kvm_para.h>
 #include <asm/msr.h>
 #include <asm/pvclock.h>
 
@@ -726,4 +728,30 @@ void clock_set_wall_clock_msr(struct lodge_vcpu *vcpu, u64 value)
 	smp_wmb();
 	wall.version++;
 	guest_write(vcpu, value, &wall.version, sizeof(wall.version));
+}
+
+/**
+ * clock_pair() - KVM_HC_CLOCK_PAIRING: the host's wall clock and the guest's TSC at one moment
+ * @vcpu: loaded vCPU; may sleep
+ * @gpa: where struct kvm_clock_pairing goes
+ * @type: KVM_CLOCK_PAIRING_WALLCLOCK
+ *
+ * Return: what the hypercall answers: 0; -KVM_EOPNOTSUPP for another clock, or if the TSC does
+ * not run at the rate of the wall clock; -KVM_EFAULT.
+ */
+long clock_pair(struct lodge_vcpu *vcpu, gpa_t gpa, u64 type)
+{
+	struct kvm_clock_pairing pairing;
+	struct host_time now;
+	u32 nsec;
+
+	if (type != KVM_CLOCK_PAIRING_WALLCLOCK || !host_tsc_is_stable())
+		return -KVM_EOPNOTSUPP;
+
+	take_time(&now);
+	memset(&pairing, 0, sizeof(pairing));
+	pairing.sec = div_u64_rem(now.real_ns, NSEC_PER_SEC, &nsec);
+	pairing.nsec = nsec;
+	pairing.tsc = now.tsc + vcpu->clock->offset;
+	return guest_write(vcpu, gpa, &pairing, sizeof(pairing)) ? -KVM_EFAULT : 0;
 }

@@ -44,6 +44,8 @@ int clock_guest_stopped(struct lodge_vcpu *vcpu);
 /* KVM_VCPU_TSC_OFFSET: guest's TSC minus the host's; vCPU loaded. */
 u64 clock_tsc_offset(struct lodge_vcpu *vcpu);
 void clock_set_tsc_offset(struct lodge_vcpu *vcpu, u64 offset);
+/* KVM_HC_CLOCK_PAIRING; vCPU loaded, may sleep. */
+long clock_pair(struct lodge_vcpu *vcpu, gpa_t gpa, u64 type);
 
 /* MSRs of this file, called by msr.c; vCPU loaded, may sleep. */
 void clock_set_tsc(struct lodge_vcpu *vcpu, u64 tsc, bool from_user);

@@ -9,6 +9,7 @@
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/sched/stat.h>
 #include <linux/string.h>
 
 #include <asm/cpufeature.h>
@@ -377,7 +378,13 @@ static void adjust_entry(struct kvm_cpuid_entry2 *entry)
 	case KVM_CPUID_FEATURES:
 		entry->eax = BIT(KVM_FEATURE_CLOCKSOURCE) | BIT(KVM_FEATURE_CLOCKSOURCE2) |
 			     BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT) |
-			     BIT(KVM_FEATURE_NOP_IO_DELAY);
+			     BIT(KVM_FEATURE_NOP_IO_DELAY) | BIT(KVM_FEATURE_ASYNC_PF) |
+			     BIT(KVM_FEATURE_ASYNC_PF_INT) | BIT(KVM_FEATURE_PV_EOI) |
+			     BIT(KVM_FEATURE_PV_UNHALT) | BIT(KVM_FEATURE_PV_TLB_FLUSH) |
+			     BIT(KVM_FEATURE_PV_SEND_IPI) | BIT(KVM_FEATURE_POLL_CONTROL) |
+			     BIT(KVM_FEATURE_PV_SCHED_YIELD);
+		if (sched_info_on())
+			entry->eax |= BIT(KVM_FEATURE_STEAL_TIME);
 		break;
 	case 0x80000000:
 		/*

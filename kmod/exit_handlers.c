@@ -21,6 +21,7 @@
 #include "run.h"
 #include "task_switch.h"
 #include "x86.h"
+#include "yield.h"
 
 static int handle_nothing(struct lodge_vcpu *vcpu)
 {
@@ -96,7 +97,7 @@ static int handle_hlt(struct lodge_vcpu *vcpu)
 static int handle_pause(struct lodge_vcpu *vcpu)
 {
 	event_skip_insn(vcpu, vcpu->exit.inst_len);
-	vcpu_give_way(vcpu);
+	yield_to_any(vcpu);
 	return LODGE_RESUME_GUEST;
 }
 

@@ -8,9 +8,11 @@
 
 #include "iobus.h"
 #include "mmu/mmu.h"
+#include "pv/pv.h"
 #include "regs.h"
 #include "run.h"
 #include "vm.h"
+#include "x86.h"
 
 /* OUT to this port: user space sees RIP behind it already. */
 #define PORT_RIP_IS_BEHIND	0x7e
@@ -130,6 +132,50 @@ static int delivery_failure(struct lodge_vcpu *vcpu)
 	return LODGE_RETURN_TO_USER;
 }
 
+/* "Not present" is a page fault at an address that is a token. */
+static void tell_not_present(struct lodge_vcpu *vcpu, u32 token)
+{
+	const struct lodge_event fault = {
+		.class = LODGE_EVENT_EXCEPTION,
+		.vector = LODGE_VECTOR_PF,
+		.has_error = true,
+		.has_payload = true,
+		.payload = token,
+	};
+
+	event_raise(vcpu, &fault);
+}
+
+/*
+ * As tdp_fault(), but where the guest can do something else, or can at least be interrupted,
+ * while a page is brought in, it does not wait for it.
+ */
+static int fault_in(struct lodge_vcpu *vcpu)
+{
+	const struct lodge_event_queue *events = &vcpu->events;
+	gpa_t gpa = vcpu->exit.tdp.gpa;
+	u8 access = vcpu->exit.tdp.access;
+	bool may_wait;
+	u32 token;
+	int ret;
+
+	may_wait = !async_pf_is_wanted(vcpu) || events->injected.class ||
+		   events->exception.class || !event_can_take_irq(vcpu);
+	ret = tdp_fault(vcpu, gpa, access, may_wait);
+	if (likely(ret != LODGE_TDP_FAULT_AWAY))
+		return ret;
+
+	switch (async_pf_begin(vcpu, gpa, access & LODGE_ACCESS_WRITE, &token)) {
+	case ASYNC_PF_TELL:
+		tell_not_present(vcpu, token);
+		return LODGE_TDP_FAULT_FIXED;
+	case ASYNC_PF_HALT:
+		return LODGE_TDP_FAULT_FIXED;
+	default:
+		return tdp_fault(vcpu, gpa, access, true);
+	}
+}
+
 /**
  * exit_io_tdp_fault() - the second dimension lacks a translation or a right
  * @vcpu: loaded vCPU, exit filled
@@ -138,7 +184,7 @@ static int delivery_failure(struct lodge_vcpu *vcpu)
  */
 int exit_io_tdp_fault(struct lodge_vcpu *vcpu)
 {
-	int ret = tdp_fault(vcpu, vcpu->exit.tdp.gpa, vcpu->exit.tdp.access);
+	int ret = fault_in(vcpu);
 
 	if (likely(ret == LODGE_TDP_FAULT_FIXED))
 		return LODGE_RESUME_GUEST;

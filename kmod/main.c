@@ -18,6 +18,7 @@
 #include "fpu.h"
 #include "host.h"
 #include "ioctl.h"
+#include "pv/pv.h"
 #include "svm/svm.h"
 #include "vendor.h"
 #include "vmx/vmx.h"
@@ -239,9 +240,12 @@ static int __init lodge_init(void)
 	fpu_setup();
 	cpuid_setup();
 
-	ret = enable_all_cpus();
+	ret = async_pf_setup();
 	if (ret)
 		goto teardown_backend;
+	ret = enable_all_cpus();
+	if (ret)
+		goto teardown_async_pf;
 	register_syscore_ops(&syscore_ops);
 	register_reboot_notifier(&reboot_notifier);
 	/*
@@ -263,6 +267,8 @@ disable_cpus:
 	unregister_reboot_notifier(&reboot_notifier);
 	unregister_syscore_ops(&syscore_ops);
 	disable_all_cpus();
+teardown_async_pf:
+	async_pf_teardown();
 teardown_backend:
 	lodge_vendor->teardown();
 	return ret;
@@ -275,6 +281,7 @@ static void __exit lodge_exit(void)
 	unregister_reboot_notifier(&reboot_notifier);
 	unregister_syscore_ops(&syscore_ops);
 	disable_all_cpus();
+	async_pf_teardown();
 	lodge_vendor->teardown();
 }
 

@@ -19,6 +19,7 @@
 #include "irqchip/irqchip.h"
 #include "mca.h"
 #include "msr_table.h"
+#include "pv/pv.h"
 #include "regs.h"
 #include "vendor.h"
 #include "x86.h"
@@ -480,6 +481,8 @@ const struct msr_entry msr_table[] = {
 	{ APIC_BASE_MSR, 0x100, LAPIC_CALLS },
 	{ MSR_IA32_XSS, 1, OWN(zero), NEEDS(XSAVES) },
 	{ MSR_KVM_WALL_CLOCK_NEW, 2, CALLS(pvclock), SAVED },
+	{ MSR_KVM_ASYNC_PF_EN, 6, .place = PLACE_FUNCTIONS, .get = pv_get_msr, .set = pv_set_msr,
+	  ANY_BITS, SAVED },
 	{ MSR_EFER, 1, CALLS(efer) },
 	{ MSR_STAR, 1, STATE(star), ANY_BITS, SAVED },
 	{ MSR_LSTAR, 1, STATE(lstar), ANY_BITS, SAVED, CANONICAL },

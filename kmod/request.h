@@ -25,6 +25,8 @@
  * @LODGE_REQ_DIRTY_LOG: dirty_log_needs_cpu() has another answer
  * @LODGE_REQ_TPR_ACCESS: user space is to be told of an access to the TPR
  * @LODGE_REQ_IOAPIC_EOI: user space's IOAPIC is to be told of an interrupt's end
+ * @LODGE_REQ_STEAL_TIME: tell the guest how long it had no CPU, and that it has one
+ * @LODGE_REQ_ASYNC_PF: a page that the guest waits for is there
  */
 enum lodge_request {
 	LODGE_REQ_EVENT,
@@ -39,6 +41,8 @@ enum lodge_request {
 	LODGE_REQ_DIRTY_LOG,
 	LODGE_REQ_TPR_ACCESS,
 	LODGE_REQ_IOAPIC_EOI,
+	LODGE_REQ_STEAL_TIME,
+	LODGE_REQ_ASYNC_PF,
 };
 
 /**

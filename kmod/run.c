@@ -13,7 +13,6 @@
  *   exit handler      -                may sleep
  */
 #include <linux/entry-kvm.h>
-#include <linux/rcuwait.h>
 #include <linux/string.h>
 #include <linux/vtime.h>
 
@@ -24,6 +23,7 @@
 #include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
 #include "msr.h"
+#include "pv/pv.h"
 #include "regs.h"
 #include "request.h"
 #include "run.h"
@@ -35,6 +35,7 @@ static void load_on_cpu(struct lodge_vcpu *vcpu, int cpu)
 	vcpu->cpu = cpu;
 	lodge_vendor->vcpu_load(vcpu, cpu);
 	clock_vcpu_load(vcpu);
+	steal_time_load(vcpu);
 	vcpu->last_cpu = cpu;
 }
 
@@ -56,9 +57,12 @@ static void sched_in(struct preempt_notifier *notifier, int cpu)
 static void sched_out(struct preempt_notifier *notifier, struct task_struct *next)
 {
 	struct lodge_vcpu *vcpu = container_of(notifier, struct lodge_vcpu, preempt_notifier);
+	bool is_preempted = task_is_running(current);
 
+	if (is_preempted && vcpu->is_at_boundary)
+		steal_time_preempted(vcpu);
 	take_off_cpu(vcpu);
-	WRITE_ONCE(vcpu->is_preempted, task_is_running(current));
+	WRITE_ONCE(vcpu->is_preempted, is_preempted);
 }
 
 static struct preempt_ops preempt_ops = {
@@ -98,52 +102,6 @@ void vcpu_put(struct lodge_vcpu *vcpu)
 	preempt_enable();
 }
 
-/* The thread of a vCPU that was preempted, with a reference; NULL if there is none. */
-static struct task_struct *get_preempted_thread(struct lodge_vcpu *vcpu)
-{
-	struct task_struct *thread;
-
-	if (!READ_ONCE(vcpu->is_preempted))
-		return NULL;
-	/* It is in an ioctl of the vCPU, or was a moment ago: RCU keeps the task. */
-	rcu_read_lock();
-	thread = READ_ONCE(vcpu->thread);
-	if (thread)
-		get_task_struct(thread);
-	rcu_read_unlock();
-	return thread;
-}
-
-/**
- * vcpu_give_way() - lend this CPU to a vCPU of the VM that has none
- * @vcpu: loaded vCPU whose guest spins
- *
- * What the guest waits for is likely held by a vCPU that was preempted. The search starts
- * behind @vcpu, so that all get their turn. Without one, any other thread of the host may
- * go first. May sleep.
- */
-void vcpu_give_way(struct lodge_vcpu *vcpu)
-{
-	struct lodge_vm *vm = vcpu->vm;
-	u32 nr = READ_ONCE(vm->nr_vcpus);
-	struct task_struct *thread;
-	struct lodge_vcpu *other;
-	bool has_yielded;
-	u32 step;
-
-	for (step = 1; step < nr; step++) {
-		other = xa_load(&vm->vcpus, (vcpu->index + step) % nr);
-		thread = other ? get_preempted_thread(other) : NULL;
-		if (!thread)
-			continue;
-		has_yielded = yield_to(thread, true) > 0;
-		put_task_struct(thread);
-		if (has_yielded)
-			return;
-	}
-	cond_resched();
-}
-
 /* RDX after reset names the CPU, as leaf 1 does. */
 static void set_signature(struct lodge_vcpu *vcpu)
 {
@@ -175,6 +133,7 @@ void vcpu_reset(struct lodge_vcpu *vcpu, bool is_init)
 		lapic_reset(vcpu, is_init);
 	msr_reset(vcpu, is_init);
 	fpu_reset(vcpu, is_init);
+	pv_reset(vcpu);
 	lodge_request_set(vcpu, LODGE_REQ_EVENT);
 	lodge_request_set(vcpu, LODGE_REQ_TLB_FLUSH_GUEST);
 }
@@ -212,11 +171,6 @@ void vcpu_take_init_sipi(struct lodge_vcpu *vcpu)
 	}
 	if (lapic_take_sipi(vcpu, &vector) && vcpu->mp_state == KVM_MP_STATE_INIT_RECEIVED)
 		start_at_sipi_vector(vcpu, vector);
-}
-
-static bool is_startable(struct lodge_vcpu *vcpu)
-{
-	return vcpu->mp_state == KVM_MP_STATE_RUNNABLE;
 }
 
 static void follow_dirty_log(struct lodge_vcpu *vcpu)
@@ -259,6 +213,9 @@ void vcpu_follow_settings(struct lodge_vcpu *vcpu)
 /* Carry out pending requests. @vcpu may have become, or stopped being, runnable. */
 static void handle_requests(struct lodge_vcpu *vcpu)
 {
+	/* First: it may ask for a flush of the TLB. */
+	if (lodge_request_take(vcpu, LODGE_REQ_STEAL_TIME))
+		steal_time_update(vcpu);
 	if (lodge_request_take(vcpu, LODGE_REQ_TLB_FLUSH)) {
 		clear_bit(LODGE_REQ_TLB_FLUSH_GUEST, &vcpu->requests);
 		lodge_vendor->tlb_flush(vcpu, LODGE_TLB_TDP);
@@ -277,8 +234,11 @@ static void handle_requests(struct lodge_vcpu *vcpu)
 		vcpu_follow_settings(vcpu);
 	if (lodge_request_take(vcpu, LODGE_REQ_DIRTY_LOG))
 		follow_dirty_log(vcpu);
-	/* Only here to end the guest's run or the sleep: the queue is always looked at. */
-	lodge_request_take(vcpu, LODGE_REQ_EVENT);
+	if (lodge_request_take(vcpu, LODGE_REQ_ASYNC_PF))
+		async_pf_deliver(vcpu);
+	/* The queue is always looked at, but a LAPIC that was off may be on now. */
+	if (lodge_request_take(vcpu, LODGE_REQ_EVENT))
+		async_pf_deliver(vcpu);
 }
 
 /*
@@ -289,6 +249,7 @@ static void note_exit(struct lodge_vcpu *vcpu)
 {
 	struct lodge_exit *exit = &vcpu->exit;
 
+	pv_eoi_take_back(vcpu);
 	/* No guest ran: CR8 is as it was, and what was injected still waits. */
 	if (exit->reason == LODGE_EXIT_ENTRY_FAILED)
 		return;
@@ -343,6 +304,7 @@ static int enter_guest(struct lodge_vcpu *vcpu)
 	event_inject(vcpu);
 	if (unlikely(vcpu->debug.step))
 		guest_debug_begin_step(vcpu);
+	pv_eoi_offer(vcpu);
 	lodge_regs_flush(vcpu);
 	cpuid_freeze(vcpu);
 	fpu_enter_guest(vcpu);
@@ -362,7 +324,10 @@ static int enter_guest(struct lodge_vcpu *vcpu)
 	local_irq_disable();
 	vtime_account_guest_exit();
 	local_irq_enable();
+	/* The host takes this CPU away here ... */
+	vcpu->is_at_boundary = vcpu->exit.reason == LODGE_EXIT_HOST_IRQ;
 	preempt_enable();
+	vcpu->is_at_boundary = false;
 
 	note_exit(vcpu);
 	if (unlikely(vcpu->debug.step))
@@ -370,41 +335,32 @@ static int enter_guest(struct lodge_vcpu *vcpu)
 	return exit_handle(vcpu);
 }
 
-/* Must not sleep: looked at with the task state already set. */
-static bool has_reason_to_wake(struct lodge_vcpu *vcpu)
+/* ... or here, by how it is built. Return 0, or -EINTR for a signal. */
+static int work_before_guest(struct lodge_vcpu *vcpu)
 {
-	if (READ_ONCE(vcpu->requests) &
-	    (BIT(LODGE_REQ_TIMER) | BIT(LODGE_REQ_NMI) | BIT(LODGE_REQ_INIT_SIPI)))
-		return true;
-	return vcpu->mp_state == KVM_MP_STATE_HALTED && event_has_work(vcpu);
-}
+	int ret;
 
-/* Sleep until something ends a halt (or brings an AP to life), or a signal comes. */
-static void stay_halted(struct lodge_vcpu *vcpu)
-{
-	handle_requests(vcpu);
-	if (is_startable(vcpu))
-		return;
-	if (vcpu->mp_state == KVM_MP_STATE_HALTED && event_has_work(vcpu)) {
-		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
-		return;
-	}
-
-	lapic_timer_halt(vcpu);
-	prepare_to_rcuwait(&vcpu->wait);
-	for (;;) {
-		set_current_state(TASK_INTERRUPTIBLE);
-		if (has_reason_to_wake(vcpu) || signal_pending(current))
-			break;
-		schedule();
-	}
-	finish_rcuwait(&vcpu->wait);
+	vcpu->is_at_boundary = vcpu->exit.reason == LODGE_EXIT_HOST_IRQ;
+	ret = host_work_before_guest();
+	vcpu->is_at_boundary = false;
+	return ret;
 }
 
 static int interrupted(struct lodge_vcpu *vcpu)
 {
 	vcpu->run->exit_reason = KVM_EXIT_INTR;
 	return -EINTR;
+}
+
+/* Whether it may run; if not, it may the next time. */
+static bool pass_halt(struct lodge_vcpu *vcpu)
+{
+	if (likely(vcpu->mp_state == KVM_MP_STATE_RUNNABLE && !vcpu->pv->waits_for_page))
+		return true;
+	handle_requests(vcpu);
+	if (!halt_is_over(vcpu))
+		halt_wait(vcpu);
+	return false;
 }
 
 /* One round of a vCPU that may run. Return as exit handlers do. */
@@ -425,7 +381,7 @@ static int run_once(struct lodge_vcpu *vcpu)
 		return LODGE_RETURN_TO_USER;
 	}
 	/* An INIT was among the requests. */
-	if (!is_startable(vcpu))
+	if (vcpu->mp_state != KVM_MP_STATE_RUNNABLE)
 		return LODGE_RESUME_GUEST;
 	if (unlikely(vcpu->debug.control & KVM_GUESTDBG_SINGLESTEP))
 		guest_debug_choose_step(vcpu);
@@ -441,10 +397,8 @@ static int run_loop(struct lodge_vcpu *vcpu)
 
 	for (;;) {
 		ret = LODGE_RESUME_GUEST;
-		if (likely(is_startable(vcpu)))
+		if (pass_halt(vcpu))
 			ret = run_once(vcpu);
-		else
-			stay_halted(vcpu);
 		if (ret != LODGE_RESUME_GUEST || guest_debug_has_stepped(vcpu, &ret))
 			return ret;
 
@@ -452,7 +406,7 @@ static int run_loop(struct lodge_vcpu *vcpu)
 			run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 			return LODGE_RETURN_TO_USER;
 		}
-		if (host_work_before_guest())
+		if (work_before_guest(vcpu))
 			return interrupted(vcpu);
 	}
 }
@@ -519,6 +473,8 @@ int vcpu_run(struct lodge_vcpu *vcpu)
 	if (vcpu->has_sigset)
 		host_sigmask_set(&vcpu->sigset);
 	fpu_load(vcpu);
+	/* User space may have moved the guest; if not, it finds out again. */
+	vcpu->pv->waits_for_page = false;
 
 	ret = complete_and_loop(vcpu);
 

@@ -129,12 +129,16 @@ void guest_debug_choose_step(struct lodge_vcpu *vcpu);
 void guest_debug_begin_step(struct lodge_vcpu *vcpu);
 void guest_debug_end_step(struct lodge_vcpu *vcpu);
 bool guest_debug_has_stepped(struct lodge_vcpu *vcpu, int *ret);
+
 /* exit_msr.c */
 int exit_rdmsr(struct lodge_vcpu *vcpu);
 int exit_wrmsr(struct lodge_vcpu *vcpu);
 
 /* exit_hypercall.c */
 int exit_hypercall(struct lodge_vcpu *vcpu);
+/* halt.c */
+bool halt_is_over(struct lodge_vcpu *vcpu);
+void halt_wait(struct lodge_vcpu *vcpu);
 
 /* exit_handlers.c */
 int exit_handle(struct lodge_vcpu *vcpu);
@@ -146,6 +150,5 @@ void vcpu_put(struct lodge_vcpu *vcpu);
 void vcpu_follow_settings(struct lodge_vcpu *vcpu);
 void vcpu_reset(struct lodge_vcpu *vcpu, bool is_init);
 void vcpu_take_init_sipi(struct lodge_vcpu *vcpu);
-void vcpu_give_way(struct lodge_vcpu *vcpu);
 
 #endif /* LODGE_RUN_H */

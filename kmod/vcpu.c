@@ -16,6 +16,7 @@
 #include "lifecycle.h"
 #include "mmu/mmu.h"
 #include "msr.h"
+#include "pv/pv.h"
 #include "regs.h"
 #include "request.h"
 #include "run.h"
@@ -62,6 +63,9 @@ static int create_parts(struct lodge_vcpu *vcpu)
 		if (ret)
 			return ret;
 	}
+	ret = pv_create(vcpu);
+	if (ret)
+		return ret;
 	return dirty_ring_create(vcpu);
 }
 
@@ -140,6 +144,7 @@ destroy_vcpu:
 void vcpu_destroy(struct lodge_vcpu *vcpu)
 {
 	dirty_ring_destroy(vcpu);
+	pv_destroy(vcpu);
 	lapic_destroy(vcpu);
 	msr_destroy(vcpu);
 	clock_vcpu_destroy(vcpu);

@@ -26,6 +26,7 @@ struct lodge_fpu;
 struct lodge_msrs;
 struct lodge_vcpu_clock;
 struct lodge_lapic;
+struct lodge_pv;
 struct lodge_emulator;
 struct lodge_dirty_ring;
 
@@ -122,6 +123,7 @@ struct lodge_vcpu {
 	struct rcuwait wait;		/* where a halted vCPU sleeps */
 	struct task_struct *thread;	/* [a] that it is loaded for; stays for a grace period */
 	bool is_preempted;		/* [a] its thread could run, but waits for a CPU */
+	bool is_at_boundary;		/* [v] nothing of an instruction is under way here */
 	sigset_t sigset;		/* [v] KVM_SET_SIGNAL_MASK */
 	bool has_sigset;		/* [v] */
 	u32 mp_state;			/* [v] KVM_MP_STATE_* */
@@ -152,6 +154,7 @@ struct lodge_vcpu {
 	struct lodge_vcpu_clock *clock;	/* [i] pointer */
 	struct lodge_lapic *lapic;	/* [i] NULL where user space has the LAPICs */
 	bool reports_tpr;		/* [v] KVM_TPR_ACCESS_REPORTING */
+	struct lodge_pv *pv;		/* [i] pointer */
 
 	/* Policy, floor 4. */
 	struct lodge_event_queue events;	/* [v] */

@@ -10,6 +10,7 @@
 #include "ioctl.h"
 #include "irqchip/irqchip.h"
 #include "msr.h"
+#include "pv/pv.h"
 #include "regs.h"
 #include "request.h"
 #include "run.h"
@@ -515,6 +516,9 @@ long vcpu_get_mp_state(struct ioctl_args *args)
 
 	vcpu_take_init_sipi(args->vcpu);
 	mp_state->mp_state = args->vcpu->mp_state;
+	/* A halt that another vCPU has ended, though this one has not yet gone on. */
+	if (mp_state->mp_state == KVM_MP_STATE_HALTED && READ_ONCE(args->vcpu->pv->is_kicked))
+		mp_state->mp_state = KVM_MP_STATE_RUNNABLE;
 	return 0;
 }
 

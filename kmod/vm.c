@@ -36,6 +36,7 @@ struct lodge_vm *vm_create(void)
 	vm->mm = current->mm;
 	mmgrab(vm->mm);
 	refcount_set(&vm->users, 1);
+	vm->halt_poll_max_ns = -1;
 	mutex_init(&vm->lock);
 	mutex_init(&vm->slots_lock);
 	mutex_init(&vm->irq_lock);

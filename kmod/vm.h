@@ -96,6 +96,8 @@ struct lodge_vm {
 	struct lodge_irqchip *irqchip;	/* [m] set once; NULL without in-kernel LAPICs */
 	struct lodge_irq_routing *routing;	/* written under irq_lock, read under srcu */
 	struct lodge_vm_clock *clock;	/* [i] pointer */
+
+	s64 halt_poll_max_ns;		/* [m] see halt.c; -1: the module's */
 };
 
 /* Whether a VM behaves in a way that KVM once did and guests rely on (KVM_X86_QUIRK_*). */

@@ -80,6 +80,11 @@ static long enable_cap(struct ioctl_args *args)
 		return irqchip_set_x2apic_api(args->vm, cap->args[0]);
 	case KVM_CAP_MAX_VCPU_ID:
 		return set_max_vcpu_id(args->vm, cap->args[0]);
+	case KVM_CAP_HALT_POLL:
+		if (cap->args[0] > U32_MAX)
+			return -EINVAL;
+		WRITE_ONCE(args->vm->halt_poll_max_ns, cap->args[0]);
+		return 0;
 	default:
 		return vm_setting_enable(args->vm, cap);
 	}

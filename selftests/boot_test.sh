@@ -73,6 +73,11 @@ best=kvm-clock
 grep -qw kvm-clock available_clocksource && echo "source $(cat current_clocksource) best $best"
 cd /
 echo "hypervisor $(dmesg | grep -c "Hypervisor detected: KVM")"
+for offer in "setup PV IPIs" "pv remote TLB flush" "PV sched yield" "PV spinlocks enabled"; do
+	! dmesg | grep -q "$offer" || echo "uses $offer"
+done
+# The first one comes when a CPU asks for asynchronous page faults.
+! grep -q "HYP:.*[1-9].*Hypervisor" /proc/interrupts || echo "uses async PF"
 echo "clock $(date +%s)"
 up=$(cut -d. -f1 /proc/uptime)
 sleep 4
@@ -86,6 +91,13 @@ done | sort -u | { echo "ran $(wc -l)"; }'
 keeps_time() {	# log
 	awk '$1 == "clock" { n++; d = $2 - $4; if (d < -3 || d > 3) bad = 1 }
 	     END { print n == 2 && !bad ? "true" : "false" }' "$1"
+}
+
+# What the module offers; most of it is for guests with several CPUs.
+uses_offers() {	# log, number of vCPUs
+	wanted=5
+	[ "$2" -gt 1 ] || wanted=1
+	is "$(grep -c '^uses ' "$1")" = $wanted
 }
 
 facts() {	# number of vCPUs, memory in MiB
@@ -103,6 +115,7 @@ facts() {	# number of vCPUs, memory in MiB
 		"$1 vCPUs: sees $2M of memory (${memory:-0}M usable)"
 	result "$(has "$log" '^source (kvm-clock best kvm-clock|tsc best tsc)')" "$1 vCPUs: clock source kvm-clock, or a steady TSC"
 	result "$(has "$log" '^hypervisor [1-9]')" "$1 vCPUs: finds its hypervisor"
+	result "$(uses_offers "$log" "$1")" "$1 vCPUs: uses what the hypervisor offers"
 	result "$(keeps_time "$log")" "$1 vCPUs: the guest's time is the host's"
 	slept=$(sed -n 's/^slept \([0-9]*\).*/\1/p' "$log")
 	result "$(is "${slept:-0}" -ge 4 -a "${slept:-0}" -le $((4 + slowness)))" \

@@ -242,6 +242,28 @@ static struct lodge_vcpu *map_physical(const struct apic_map *map, u32 id)
 	return map->physical[array_index_nospec(id, map->nr_physical)];
 }
 
+/**
+ * apic_bus_find() - the vCPU with a physical id
+ * @bus: the bus
+ * @id: its id
+ *
+ * Any context.
+ *
+ * Return: the vCPU; NULL also while there is no map, or more than one has the id.
+ */
+struct lodge_vcpu *apic_bus_find(struct apic_bus *bus, u32 id)
+{
+	struct lodge_vcpu *vcpu = NULL;
+	const struct apic_map *map;
+
+	rcu_read_lock();
+	map = rcu_dereference(bus->map);
+	if (map && !map->is_ambiguous)
+		vcpu = map_physical(map, id);
+	rcu_read_unlock();
+	return vcpu;
+}
+
 /*
  * Targets by the map: how many of @targets were filled, or -1 if the map cannot tell.
  * What the map says is checked against the LAPIC once more, as the map may be older.

@@ -33,6 +33,7 @@ void apic_bus_rebuild(struct lodge_vm *vm);
 int apic_bus_send(struct lodge_vm *vm, struct lodge_vcpu *source,
 		  const struct lapic_message *message);
 bool apic_bus_reaches(struct lodge_vcpu *vcpu, const struct lapic_message *message);
+struct lodge_vcpu *apic_bus_find(struct apic_bus *bus, u32 id);
 bool apic_bus_deliver(struct lodge_vcpu *vcpu, struct lodge_vcpu *source,
 		      const struct lapic_message *message);
 

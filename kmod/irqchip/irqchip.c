@@ -254,6 +254,32 @@ int irqchip_send_msi(struct lodge_vm *vm, const struct kvm_msi *msi)
 	return apic_bus_send(vm, NULL, &message);
 }
 
+int irqchip_send_ipis(struct lodge_vcpu *vcpu, const unsigned long *targets, u32 first_id,
+		      unsigned int nr_bits, u32 icr)
+{
+	struct lapic_message message;
+	unsigned int bit;
+	int taken = 0;
+
+	lapic_ipi_message(icr, 0, &message);
+	for_each_set_bit(bit, targets, nr_bits) {
+		/* An id that no vCPU can have; in particular no broadcast. */
+		if (first_id >= LODGE_MAX_VCPU_ID - bit)
+			break;
+		message.dest = first_id + bit;
+		taken += apic_bus_send(vcpu->vm, vcpu, &message);
+	}
+	return taken;
+}
+
+struct lodge_vcpu *irqchip_find_vcpu(struct lodge_vm *vm, u32 apic_id)
+{
+	/* Pairs with the release in irqchip_create(). */
+	struct lodge_irqchip *irqchip = smp_load_acquire(&vm->irqchip);
+
+	return irqchip ? apic_bus_find(&irqchip->bus, apic_id) : NULL;
+}
+
 /* Virtual wire: a LAPIC that is off, or LINT0 as ExtINT, lets the PIC through. */
 static bool lets_pic_through(struct lodge_vcpu *vcpu)
 {

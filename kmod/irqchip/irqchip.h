@@ -135,6 +135,29 @@ int irqchip_set_line(struct lodge_vm *vm, enum irqchip_source source, u32 gsi, i
 int irqchip_send_msi(struct lodge_vm *vm, const struct kvm_msi *msi);
 
 /**
+ * irqchip_send_ipis() - an IPI to many vCPUs at once
+ * @vcpu: vCPU with LAPIC, which sends; own thread
+ * @targets: APIC ids, a bit each
+ * @first_id: the id of the first bit
+ * @nr_bits: how many bits
+ * @icr: vector, delivery mode and trigger mode, as in the lower half of the ICR
+ *
+ * Return: how many LAPICs took it.
+ */
+int irqchip_send_ipis(struct lodge_vcpu *vcpu, const unsigned long *targets, u32 first_id,
+		      unsigned int nr_bits, u32 icr);
+
+/**
+ * irqchip_find_vcpu() - the vCPU with an APIC id
+ * @vm: VM
+ * @apic_id: as a physical destination
+ *
+ * Return: the vCPU, which lives as long as the VM; NULL if there is none, without irqchip, or
+ * where ids are not unambiguous.
+ */
+struct lodge_vcpu *irqchip_find_vcpu(struct lodge_vm *vm, u32 apic_id);
+
+/**
  * irqchip_has_irq() - is there an interrupt that the guest would take now?
  * @vcpu: vCPU with LAPIC
  *
@@ -396,6 +419,31 @@ void lapic_set_cr8(struct lodge_vcpu *vcpu, u8 cr8);
  * For the TPR threshold. Return: vector, or -1.
  */
 int lapic_highest_irr(struct lodge_vcpu *vcpu);
+
+/**
+ * lapic_can_skip_eoi() - does the end of the interrupt in service matter to the LAPIC only?
+ * @vcpu: vCPU with LAPIC
+ *
+ * Any context. No interrupt waits for it, and neither IOAPIC nor anybody outside. False
+ * without one in service.
+ */
+bool lapic_can_skip_eoi(struct lodge_vcpu *vcpu);
+
+/**
+ * lapic_end_interrupt() - the guest has ended its interrupt without a write of the EOI register
+ * @vcpu: vCPU with LAPIC
+ */
+void lapic_end_interrupt(struct lodge_vcpu *vcpu);
+
+/**
+ * lapic_raise() - an interrupt of the vCPU for itself
+ * @vcpu: vCPU with LAPIC
+ * @vector: edge-triggered
+ *
+ * Return: whether the LAPIC took it, which it does if lapic_can_raise() and @vector is legal.
+ */
+bool lapic_raise(struct lodge_vcpu *vcpu, u8 vector);
+bool lapic_can_raise(struct lodge_vcpu *vcpu);
 
 /*
  * INIT and SIPI. The LAPIC that receives one sets LODGE_REQ_INIT_SIPI and kicks;

@@ -300,9 +300,25 @@ int lapic_register_read(const struct lapic *lapic, u32 offset, u32 *value)
 	return 0;
 }
 
-static void end_of_interrupt(struct lapic *lapic, struct lapic_effect *effect)
+/**
+ * lapic_in_service() - the interrupt that the next EOI ends
+ * @lapic: the LAPIC
+ * @is_level: filled: it is level-triggered
+ *
+ * Return: vector, or -1.
+ */
+int lapic_in_service(const struct lapic *lapic, bool *is_level)
 {
 	int vector = lapic_isr_highest(lapic);
+
+	*is_level = vector >= 0 &&
+		    (lapic_reg(lapic, APIC_TMR + vector / 32 * 0x10) & BIT(vector % 32));
+	return vector;
+}
+
+static void end_of_interrupt(struct lapic *lapic, struct lapic_effect *effect)
+{
+	int vector = lapic_in_service(lapic, &effect->eoi_is_level);
 
 	/* Linux ends interrupts that it has not got, while it looks for the timer. */
 	if (vector < 0)
@@ -310,7 +326,6 @@ static void end_of_interrupt(struct lapic *lapic, struct lapic_effect *effect)
 	__clear_bit(vector % 32, bank_word(lapic, APIC_ISR, vector));
 	effect->what |= LAPIC_EFFECT_EOI | LAPIC_EFFECT_LOOK;
 	effect->eoi_vector = vector;
-	effect->eoi_is_level = test_bit(vector % 32, bank_word(lapic, APIC_TMR, vector));
 }
 
 static void write_svr(struct lapic *lapic, u32 value, struct lapic_effect *effect)
@@ -350,20 +365,32 @@ static void write_lvt(struct lapic *lapic, u32 offset, u32 value,
 		effect->what |= LAPIC_EFFECT_LOOK;
 }
 
+/**
+ * lapic_ipi_message() - the message that an ICR describes
+ * @low: lower half of the ICR
+ * @dest: destination
+ * @message: filled
+ */
+void lapic_ipi_message(u32 low, u32 dest, struct lapic_message *message)
+{
+	*message = (struct lapic_message) {
+		.dest = dest,
+		.vector = low & APIC_VECTOR_MASK,
+		.delivery = GET_APIC_DELIVERY_MODE(low),
+		.shorthand = low >> 18 & 3,
+		.is_logical = low & APIC_DEST_LOGICAL,
+		.is_level = low & APIC_INT_LEVELTRIG,
+		.is_asserted = low & APIC_INT_ASSERT,
+		.is_ipi = true,
+	};
+}
+
 /* What the ICR says to send; nothing if it names an illegal vector. */
 static void send(struct lapic *lapic, u32 low, u32 dest, struct lapic_effect *effect)
 {
 	struct lapic_message *message = &effect->message;
 
-	message->dest = dest;
-	message->vector = low & APIC_VECTOR_MASK;
-	message->delivery = GET_APIC_DELIVERY_MODE(low);
-	message->shorthand = low >> 18 & 3;
-	message->is_logical = low & APIC_DEST_LOGICAL;
-	message->is_level = low & APIC_INT_LEVELTRIG;
-	message->is_asserted = low & APIC_INT_ASSERT;
-	message->is_ipi = true;
-
+	lapic_ipi_message(low, dest, message);
 	if (message->delivery <= LAPIC_DELIVERY_LOWEST && message->vector < LAPIC_FIRST_VECTOR) {
 		if (!test_and_set_bit(ilog2(APIC_ESR_SENDILL), &lapic->errors))
 			effect->what |= LAPIC_EFFECT_ERROR;
@@ -727,6 +754,15 @@ bool lapic_lvt_message(const struct lapic *lapic, u32 lvt, struct lapic_message 
 		.is_asserted = true,
 	};
 	return true;
+}
+
+/**
+ * lapic_is_on() - whether it can take interrupts
+ * @lapic: any LAPIC
+ */
+bool lapic_is_on(const struct lapic *lapic)
+{
+	return is_enabled(lapic) && is_software_enabled(lapic);
 }
 
 /**

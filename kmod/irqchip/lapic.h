@@ -139,10 +139,13 @@ int lapic_irr_highest(const struct lapic *lapic);
 int lapic_isr_highest(const struct lapic *lapic);
 int lapic_deliverable(const struct lapic *lapic);
 void lapic_acknowledge(struct lapic *lapic, u8 vector);
+int lapic_in_service(const struct lapic *lapic, bool *is_level);
 
+bool lapic_is_on(const struct lapic *lapic);
 bool lapic_accepts_pic(const struct lapic *lapic);
 bool lapic_matches(const struct lapic *lapic, const struct lapic_message *message);
 enum lapic_receipt lapic_receive(struct lapic *lapic, const struct lapic_message *message);
+void lapic_ipi_message(u32 low, u32 dest, struct lapic_message *message);
 bool lapic_lvt_message(const struct lapic *lapic, u32 lvt, struct lapic_message *message);
 u32 lapic_divisor(const struct lapic *lapic);
 

@@ -309,6 +309,40 @@ int lapic_highest_irr(struct lodge_vcpu *vcpu)
 	return lapic_irr_highest(&vcpu->lapic->model);
 }
 
+bool lapic_can_skip_eoi(struct lodge_vcpu *vcpu)
+{
+	const struct lapic *model = &vcpu->lapic->model;
+	bool is_level;
+	int vector = lapic_in_service(model, &is_level);
+
+	return vector >= 0 && !is_level && lapic_irr_highest(model) < 0 &&
+	       !ioapic_watches(&vcpu->vm->irqchip->ioapic, vector);
+}
+
+void lapic_end_interrupt(struct lodge_vcpu *vcpu)
+{
+	struct lapic_effect effect = {};
+
+	lapic_register_write(&vcpu->lapic->model, APIC_EOI, 0, &effect);
+	carry_out(vcpu, &effect);
+}
+
+bool lapic_raise(struct lodge_vcpu *vcpu, u8 vector)
+{
+	const struct lapic_message message = {
+		.vector = vector,
+		.delivery = LAPIC_DELIVERY_FIXED,
+		.shorthand = LAPIC_TO_SELF,
+	};
+
+	return apic_bus_deliver(vcpu, vcpu, &message);
+}
+
+bool lapic_can_raise(struct lodge_vcpu *vcpu)
+{
+	return lapic_is_on(&vcpu->lapic->model);
+}
+
 bool lapic_take_init(struct lodge_vcpu *vcpu)
 {
 	struct lapic *model = &vcpu->lapic->model;

@@ -49,6 +49,7 @@ struct host_page {
  * @seq: vm->invalidate_seq before the host's tables were looked at
  * @is_write: the access was a write
  * @is_exec: it was a fetch
+ * @may_wait: for I/O, for userfaultfd
  * @host: what backs it
  */
 struct fault {
@@ -60,6 +61,7 @@ struct fault {
 	unsigned long seq;
 	bool is_write;
 	bool is_exec;
+	bool may_wait;
 	struct host_page host;
 };
 
@@ -141,7 +143,7 @@ static int find_raw(struct fault *fault)
 /*
  * Find the page as an access by user space would: swap in, copy on write, wait for
  * userfaultfd. Return 0; -EFAULT if user space could not access it either; -EINTR
- * for a fatal signal; -EHWPOISON; -ENOMEM.
+ * for a fatal signal; -EHWPOISON; -ENOMEM; -EAGAIN where it would wait and may not.
  *
  * A page that is only read is mapped writable where the host has it writable
  * already, to save the fault of the first write; not where the dirty log wants that
@@ -151,7 +153,8 @@ static int find_page(struct fault *fault)
 {
 	bool wants_write = fault->is_write || (!memslot_traps_writes(fault->slot) &&
 					       !memslot_is_readonly(fault->slot));
-	unsigned int flags = FOLL_HWPOISON | (fault->is_write ? FOLL_WRITE : 0);
+	unsigned int flags = FOLL_HWPOISON | (fault->is_write ? FOLL_WRITE : 0) |
+			     (fault->may_wait ? 0 : FOLL_NOWAIT);
 	struct host_page *host = &fault->host;
 	long nr;
 
@@ -163,6 +166,8 @@ static int find_page(struct fault *fault)
 			host->page = NULL;
 		if (nr == -EFAULT)
 			return find_raw(fault);
+		if (!nr && !fault->may_wait)
+			return -EAGAIN;
 		if (nr != 1)
 			return nr < 0 ? nr : -EFAULT;
 		host->is_writable = fault->is_write;
@@ -367,14 +372,16 @@ static int fix_fault(struct fault *fault)
  * @vcpu: the vCPU that faulted; its thread, mm is vm->mm, no srcu held
  * @gpa: what it accessed
  * @access: how, LODGE_ACCESS_*
+ * @may_wait: for a page that is not at hand: it may take as long as user space likes
+ *            (userfaultfd)
  *
- * May sleep as long as user space likes (userfaultfd).
+ * May sleep in either case.
  *
- * Return: LODGE_TDP_FAULT_FIXED, LODGE_TDP_FAULT_MMIO, or -EFAULT if user space has
- * no memory there that allows it; -EINTR if a fatal signal or memory error cut it
- * short (a signal is pending then); -ENOMEM.
+ * Return: LODGE_TDP_FAULT_FIXED, LODGE_TDP_FAULT_MMIO, LODGE_TDP_FAULT_AWAY without
+ * @may_wait, or -EFAULT if user space has no memory there that allows it; -EINTR if a
+ * fatal signal or memory error cut it short (a signal is pending then); -ENOMEM.
  */
-int tdp_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u8 access)
+int tdp_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u8 access, bool may_wait)
 {
 	struct fault fault = {
 		.vm = vcpu->vm,
@@ -382,6 +389,7 @@ int tdp_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u8 access)
 		.gfn = gpa >> PAGE_SHIFT,
 		.is_write = access & LODGE_ACCESS_WRITE,
 		.is_exec = access & LODGE_ACCESS_EXEC,
+		.may_wait = may_wait,
 	};
 	int idx = srcu_read_lock(&fault.vm->srcu);
 	int ret;
@@ -395,7 +403,50 @@ int tdp_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u8 access)
 	} else {
 		fault.hva = memslot_hva(fault.slot, fault.gfn);
 		ret = fix_fault(&fault) ?: LODGE_TDP_FAULT_FIXED;
+		if (ret == -EAGAIN)
+			ret = LODGE_TDP_FAULT_AWAY;
 	}
 	srcu_read_unlock(&fault.vm->srcu, idx);
 	return ret;
+}
+
+/**
+ * gpa_to_hva() - where a guest address is backed
+ * @vm: the VM
+ * @gpa: guest address
+ *
+ * What it says may be out of date at once: for hints only.
+ *
+ * Return: the host address of its page; 0 without a slot.
+ */
+hva_t gpa_to_hva(struct lodge_vm *vm, gpa_t gpa)
+{
+	int idx = srcu_read_lock(&vm->srcu);
+	const struct lodge_memslot *slot = memslot_find(vm, gpa >> PAGE_SHIFT);
+	hva_t hva = slot ? memslot_hva(slot, gpa >> PAGE_SHIFT) : 0;
+
+	srcu_read_unlock(&vm->srcu, idx);
+	return hva;
+}
+
+/**
+ * bring_in_page() - have a page at hand that tdp_fault() found away
+ * @mm: whose; the caller has a reference to its users
+ * @hva: where
+ * @write: for writing
+ *
+ * Process context, of any process; as long as user space likes (userfaultfd).
+ *
+ * Return: 0; -EFAULT if there is none.
+ */
+int bring_in_page(struct mm_struct *mm, hva_t hva, bool write)
+{
+	int is_locked = 1;
+	long nr;
+
+	mmap_read_lock(mm);
+	nr = get_user_pages_remote(mm, hva, 1, write ? FOLL_WRITE : 0, NULL, NULL, &is_locked);
+	if (is_locked)
+		mmap_read_unlock(mm);
+	return nr == 1 ? 0 : -EFAULT;
 }

@@ -172,6 +172,31 @@ int guest_write(struct lodge_vcpu *vcpu, gpa_t gpa, const void *data, unsigned i
 	return ret;
 }
 
+/**
+ * guest_write_nofault() - write a byte of guest memory without sleeping
+ * @vcpu: the calling thread's vCPU
+ * @gpa: where
+ * @value: what
+ *
+ * Any context of that thread, IRQs off included, but not inside of another function that
+ * writes guest memory.
+ *
+ * Return: 0; -EFAULT also if the page is not at hand, which guest_write() would wait for.
+ */
+int guest_write_nofault(struct lodge_vcpu *vcpu, gpa_t gpa, u8 value)
+{
+	struct lodge_vm *vm = vcpu->vm;
+	int ret = -EFAULT, idx = srcu_read_lock(&vm->srcu);
+	struct lodge_memslot *slot = find_writable(vm, gpa);
+
+	if (slot && can_note_write(vcpu, slot)) {
+		ret = copy_to_user_nofault(user_pointer(slot, gpa), &value, sizeof(value));
+		memslot_mark_dirty(vcpu, slot, gpa >> PAGE_SHIFT);
+	}
+	srcu_read_unlock(&vm->srcu, idx);
+	return ret;
+}
+
 /* CMPXCHG16B on user memory; the kernel has it for up to eight bytes. As below. */
 static int cmpxchg16_user(void __user *to, void *old, const void *new)
 {

@@ -19,6 +19,7 @@ struct kvm_userspace_memory_region;
 struct lodge_memslot;
 struct lodge_vcpu;
 struct lodge_vm;
+struct mm_struct;
 struct page;
 
 /*
@@ -46,6 +47,7 @@ struct lodge_memslot *memslot_find(struct lodge_vm *vm, gfn_t gfn);
 /* guest_mem.c */
 int guest_read(struct lodge_vm *vm, gpa_t gpa, void *data, unsigned int len);
 int guest_write(struct lodge_vcpu *vcpu, gpa_t gpa, const void *data, unsigned int len);
+int guest_write_nofault(struct lodge_vcpu *vcpu, gpa_t gpa, u8 value);
 int guest_cmpxchg(struct lodge_vcpu *vcpu, gpa_t gpa, void *old, const void *new,
 		  unsigned int len);
 bool gpa_is_ram(struct lodge_vm *vm, gpa_t gpa, bool write);
@@ -68,14 +70,18 @@ hpa_t tdp_root(struct lodge_vm *vm);
  * @LODGE_TDP_FAULT_MMIO: there is no memory for this access: no slot, or a write
  *                        to a read-only one
  * @LODGE_TDP_FAULT_FIXED: enter the guest again; the access succeeds or faults anew
+ * @LODGE_TDP_FAULT_AWAY: the page has to be waited for, which the caller did not want
  */
 enum lodge_tdp_fault_result {
 	LODGE_TDP_FAULT_MMIO,
 	LODGE_TDP_FAULT_FIXED,
+	LODGE_TDP_FAULT_AWAY,
 };
 
 /* fault.c */
-int tdp_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u8 access);
+int tdp_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u8 access, bool may_wait);
+hva_t gpa_to_hva(struct lodge_vm *vm, gpa_t gpa);
+int bring_in_page(struct mm_struct *mm, hva_t hva, bool write);
 
 /* notifier.c */
 int mmu_notifier_setup(struct lodge_vm *vm);
