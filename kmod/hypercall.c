@@ -10,6 +10,7 @@
 #include <asm/apicdef.h>
 
 #include "clock.h"
+#include "cpuid.h"
 #include "hypercall.h"
 #include "irqchip/irqchip.h"
 #include "pv/pv.h"
@@ -50,18 +51,18 @@ static long call(struct lodge_vcpu *vcpu, u64 nr, const u64 args[4], bool is_64b
 	case KVM_HC_VAPIC_POLL_IRQ:
 		return 0;
 	case KVM_HC_KICK_CPU:
-		if (!pv_has(vcpu, KVM_FEATURE_PV_UNHALT))
+		if (!cpuid_allows_pv(vcpu, KVM_FEATURE_PV_UNHALT))
 			return -KVM_ENOSYS;
 		kick_cpu(vcpu, args[1]);
 		return 0;
 	case KVM_HC_CLOCK_PAIRING:
 		return clock_pair(vcpu, args[0], args[1]);
 	case KVM_HC_SEND_IPI:
-		if (!pv_has(vcpu, KVM_FEATURE_PV_SEND_IPI))
+		if (!cpuid_allows_pv(vcpu, KVM_FEATURE_PV_SEND_IPI))
 			return -KVM_ENOSYS;
 		return send_ipis(vcpu, args, args[2], args[3], is_64bit);
 	case KVM_HC_SCHED_YIELD:
-		if (!pv_has(vcpu, KVM_FEATURE_PV_SCHED_YIELD))
+		if (!cpuid_allows_pv(vcpu, KVM_FEATURE_PV_SCHED_YIELD))
 			return -KVM_ENOSYS;
 		yield_to_vcpu(vcpu, irqchip_find_vcpu(vcpu->vm, args[0]));
 		return 0;

@@ -27,6 +27,7 @@
 #include <linux/stddef.h>
 #include <linux/workqueue.h>
 
+#include "../cpuid.h"
 #include "../irqchip/irqchip.h"
 #include "../mmu/mmu.h"
 #include "../regs.h"
@@ -208,9 +209,9 @@ int async_pf_set(struct lodge_vcpu *vcpu, u64 value)
 	if (value & ASYNC_PF_RESERVED)
 		return -EINVAL;
 	if ((value & KVM_ASYNC_PF_DELIVERY_AS_PF_VMEXIT) &&
-	    !pv_has(vcpu, KVM_FEATURE_ASYNC_PF_VMEXIT))
+	    !cpuid_allows_pv(vcpu, KVM_FEATURE_ASYNC_PF_VMEXIT))
 		return -EINVAL;
-	if ((value & KVM_ASYNC_PF_DELIVERY_AS_INT) && !pv_has(vcpu, KVM_FEATURE_ASYNC_PF_INT))
+	if ((value & KVM_ASYNC_PF_DELIVERY_AS_INT) && !cpuid_allows_pv(vcpu, KVM_FEATURE_ASYNC_PF_INT))
 		return -EINVAL;
 	if (!vcpu->lapic)
 		return value ? -EINVAL : 0;

@@ -5,6 +5,7 @@
 #include <linux/errno.h>
 #include <linux/slab.h>
 
+#include "../cpuid.h"
 #include "../request.h"
 #include "pv.h"
 
@@ -58,15 +59,15 @@ static bool has_feature_of(struct lodge_vcpu *vcpu, u32 index)
 {
 	switch (index) {
 	case MSR_KVM_ASYNC_PF_EN:
-		return pv_has(vcpu, KVM_FEATURE_ASYNC_PF);
+		return cpuid_allows_pv(vcpu, KVM_FEATURE_ASYNC_PF);
 	case MSR_KVM_STEAL_TIME:
-		return pv_has(vcpu, KVM_FEATURE_STEAL_TIME);
+		return cpuid_allows_pv(vcpu, KVM_FEATURE_STEAL_TIME);
 	case MSR_KVM_PV_EOI_EN:
-		return pv_has(vcpu, KVM_FEATURE_PV_EOI);
+		return cpuid_allows_pv(vcpu, KVM_FEATURE_PV_EOI);
 	case MSR_KVM_POLL_CONTROL:
-		return pv_has(vcpu, KVM_FEATURE_POLL_CONTROL);
+		return cpuid_allows_pv(vcpu, KVM_FEATURE_POLL_CONTROL);
 	default:	/* MSR_KVM_ASYNC_PF_INT, _ACK */
-		return pv_has(vcpu, KVM_FEATURE_ASYNC_PF_INT);
+		return cpuid_allows_pv(vcpu, KVM_FEATURE_ASYNC_PF_INT);
 	}
 }
 

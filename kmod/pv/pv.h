@@ -58,18 +58,6 @@ struct lodge_pv {
 	bool is_kicked;
 };
 
-/**
- * pv_has() - whether the guest may use a feature
- * @vcpu: vCPU
- * @feature: KVM_FEATURE_*
- *
- * The one place to ask: features work whatever the guest's CPUID says, as in KVM.
- */
-static inline bool pv_has(struct lodge_vcpu *vcpu, unsigned int feature)
-{
-	return true;
-}
-
 /* pv.c */
 int pv_create(struct lodge_vcpu *vcpu);
 void pv_destroy(struct lodge_vcpu *vcpu);
