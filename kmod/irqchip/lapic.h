@@ -136,6 +136,7 @@ u8 lapic_ppr(const struct lapic *lapic);
 int lapic_irr_highest(const struct lapic *lapic);
 int lapic_deliverable(const struct lapic *lapic);
 void lapic_acknowledge(struct lapic *lapic, u8 vector);
+void lapic_acknowledge_ended(struct lapic *lapic, u8 vector);
 
 bool lapic_accepts_pic(const struct lapic *lapic);
 bool lapic_matches(const struct lapic *lapic, const struct lapic_message *message);

@@ -11,6 +11,8 @@
 
 #include "lapic.h"
 
+struct lapic_sints;
+
 /**
  * struct lapic_timer - the timer
  * @hrtimer: runs while an expiry is to come; changed by the own thread only
@@ -37,6 +39,7 @@ struct lodge_lapic {
 	struct lapic model;
 	struct lodge_vcpu *vcpu;
 	struct lapic_timer timer;
+	struct lapic_sints *sints;	/* NULL until they are activated */
 };
 
 void lapic_timer_create(struct lodge_lapic *lapic);
