@@ -16,6 +16,7 @@
 #include "fpu.h"
 #include "host.h"
 #include "hypercall.h"
+#include "hyperv/hyperv.h"
 #include "irqchip/irqchip.h"
 #include "msr.h"
 #include "regs.h"
@@ -340,6 +341,8 @@ static int handle_xsetbv(struct lodge_vcpu *vcpu)
 
 static int handle_hypercall(struct lodge_vcpu *vcpu)
 {
+	if (hyperv_has_calls(vcpu))
+		return exit_hyperv_call(vcpu);
 	hypercall_handle(vcpu);
 	event_skip_insn(vcpu, vcpu->exit.inst_len);
 	return LODGE_RESUME_GUEST;

@@ -81,7 +81,7 @@ int msr_get(struct lodge_vcpu *vcpu, u32 index, u64 *data, bool from_user)
 		return msr_get_lapic(vcpu, index, data);
 
 	entry = find_msr(index);
-	if (!entry || (!from_user && msr_guest_lacks(vcpu, entry)))
+	if (!entry || (!from_user && msr_guest_lacks(vcpu, entry, index)))
 		return -ENOENT;
 
 	switch (entry->place) {
@@ -142,7 +142,7 @@ int msr_set(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
 		return msr_set_lapic(vcpu, index, data, from_user);
 
 	entry = find_msr(index);
-	if (!entry || (!from_user && msr_guest_lacks(vcpu, entry)))
+	if (!entry || (!from_user && msr_guest_lacks(vcpu, entry, index)))
 		return -ENOENT;
 
 	switch (entry->write) {

@@ -21,6 +21,7 @@
 #include "cpuid.h"
 #include "fpu.h"
 #include "host.h"
+#include "hyperv/hyperv.h"
 #include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
 #include "msr.h"
@@ -236,8 +237,13 @@ static void handle_requests(struct lodge_vcpu *vcpu)
 	}
 	if (lodge_request_take(vcpu, LODGE_REQ_TLB_FLUSH_GUEST))
 		lodge_vendor->tlb_flush(vcpu, LODGE_TLB_GUEST);
-	if (lodge_request_take(vcpu, LODGE_REQ_CLOCK))
+	if (lodge_request_take(vcpu, LODGE_REQ_CLOCK)) {
 		clock_update_guest(vcpu);
+		hyperv_clock_changed(vcpu);
+	}
+	/* Their time is the clock's. */
+	if (lodge_request_take(vcpu, LODGE_REQ_STIMER))
+		hyperv_process_timers(vcpu);
 	if (lodge_request_take(vcpu, LODGE_REQ_TIMER))
 		lapic_timer_deliver(vcpu);
 	if (lodge_request_take(vcpu, LODGE_REQ_NMI))
@@ -337,7 +343,8 @@ static int enter_guest(struct lodge_vcpu *vcpu)
 static bool has_reason_to_wake(struct lodge_vcpu *vcpu)
 {
 	if (READ_ONCE(vcpu->requests) &
-	    (BIT(LODGE_REQ_TIMER) | BIT(LODGE_REQ_NMI) | BIT(LODGE_REQ_INIT_SIPI)))
+	    (BIT(LODGE_REQ_TIMER) | BIT(LODGE_REQ_STIMER) | BIT(LODGE_REQ_NMI) |
+	     BIT(LODGE_REQ_INIT_SIPI)))
 		return true;
 	return vcpu->mp_state == KVM_MP_STATE_HALTED && event_has_work(vcpu);
 }
@@ -378,6 +385,8 @@ static int run_once(struct lodge_vcpu *vcpu)
 			vcpu->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
 			return LODGE_RETURN_TO_USER;
 		}
+		if (lodge_request_take(vcpu, LODGE_REQ_HYPERV_EXIT) && exit_hyperv_tell_user(vcpu))
+			return LODGE_RETURN_TO_USER;
 		handle_requests(vcpu);
 	}
 	if (unlikely(vcpu->events.triple_fault)) {

@@ -114,6 +114,10 @@ int device_access_system(struct lodge_vcpu *vcpu, gva_t linear, void *data, unsi
 int exit_io_port(struct lodge_vcpu *vcpu);
 int exit_io_tdp_fault(struct lodge_vcpu *vcpu);
 
+/* exit_hyperv.c */
+int exit_hyperv_call(struct lodge_vcpu *vcpu);
+bool exit_hyperv_tell_user(struct lodge_vcpu *vcpu);
+
 /* exit_handlers.c */
 int exit_handle(struct lodge_vcpu *vcpu);
 

@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "cpuid.h"
 #include "fpu.h"
+#include "hyperv/hyperv.h"
 #include "irqchip/irqchip.h"
 #include "lifecycle.h"
 #include "mmu/mmu.h"
@@ -140,6 +141,7 @@ destroy_vcpu:
 void vcpu_destroy(struct lodge_vcpu *vcpu)
 {
 	dirty_ring_destroy(vcpu);
+	hyperv_vcpu_destroy(vcpu);
 	lapic_destroy(vcpu);
 	msr_destroy(vcpu);
 	clock_vcpu_destroy(vcpu);

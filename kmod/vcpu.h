@@ -26,6 +26,7 @@ struct lodge_fpu;
 struct lodge_msrs;
 struct lodge_vcpu_clock;
 struct lodge_lapic;
+struct lodge_hyperv_vcpu;
 struct lodge_emulator;
 struct lodge_dirty_ring;
 
@@ -120,6 +121,7 @@ struct lodge_vcpu {
 	struct lodge_msrs *msrs;	/* [i] pointer */
 	struct lodge_vcpu_clock *clock;	/* [i] pointer */
 	struct lodge_lapic *lapic;	/* [i] NULL without in-kernel irqchip */
+	struct lodge_hyperv_vcpu *hyperv;	/* [v] set once; NULL until there is a use for it */
 
 	/* Policy, floor 4. */
 	struct lodge_event_queue events;	/* [v] */

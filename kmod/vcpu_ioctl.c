@@ -14,6 +14,7 @@
 #include "coalesced.h"
 #include "cpuid.h"
 #include "fpu.h"
+#include "hyperv/hyperv.h"
 #include "ioctl.h"
 #include "irqchip/irqchip.h"
 #include "lifecycle.h"
@@ -69,7 +70,7 @@ static long apply_cpuid(struct lodge_vcpu *vcpu, const struct kvm_cpuid_entry2 *
 		return ret;
 	tell_lapic_features(vcpu);
 	lodge_vendor->update_intercepts(vcpu);
-	return 0;
+	return hyperv_take_cpuid(vcpu);
 }
 
 static long set_cpuid2(struct ioctl_args *args)
@@ -277,6 +278,15 @@ static long translate(struct ioctl_args *args)
 	return 0;
 }
 
+static long enable_cap(struct ioctl_args *args)
+{
+	const struct kvm_enable_cap *cap = args->data;
+
+	if (cap->flags)
+		return -EINVAL;
+	return hyperv_enable_cap(args->vcpu, cap);
+}
+
 static const struct ioctl_entry vcpu_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_RUN, 0, run),
 	IOCTL_ENTRY(KVM_GET_REGS, IOCTL_OUT, vcpu_get_regs),
@@ -311,6 +321,8 @@ static const struct ioctl_entry vcpu_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_KVMCLOCK_CTRL, 0, kvmclock_ctrl),
 	IOCTL_ENTRY(KVM_X86_SETUP_MCE, IOCTL_IN, setup_mce),
 	IOCTL_ENTRY(KVM_X86_SET_MCE, IOCTL_IN, set_mce),
+	IOCTL_ENTRY(KVM_ENABLE_CAP, IOCTL_IN, enable_cap),
+	IOCTL_ENTRY(KVM_GET_SUPPORTED_HV_CPUID, IOCTL_IN | IOCTL_OUT, hyperv_get_supported_cpuid),
 	IOCTL_ENTRY(KVM_TRANSLATE, IOCTL_IN | IOCTL_OUT, translate),
 };
 

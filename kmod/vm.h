@@ -36,6 +36,7 @@ struct lodge_tdp;
 struct lodge_irqchip;
 struct lodge_irq_routing;
 struct lodge_vm_clock;
+struct lodge_hyperv;
 struct iobus;
 
 /* As KVM: the answers to KVM_CAP_MAX_VCPUS and KVM_CAP_MAX_VCPU_ID. */
@@ -80,6 +81,7 @@ struct lodge_vm {
 	struct lodge_irqchip *irqchip;	/* [m] set once; NULL without in-kernel irqchip */
 	struct lodge_irq_routing *routing;	/* written under irq_lock, read under srcu */
 	struct lodge_vm_clock *clock;	/* [i] pointer */
+	struct lodge_hyperv *hyperv;	/* set once, by whoever needs it first; NULL until then */
 };
 
 #endif /* LODGE_VM_H */

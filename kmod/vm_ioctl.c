@@ -222,6 +222,7 @@ static const struct ioctl_entry vm_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_SET_GSI_ROUTING, IOCTL_IN, set_gsi_routing),
 	IOCTL_ENTRY(KVM_GET_CLOCK, IOCTL_OUT, get_clock),
 	IOCTL_ENTRY(KVM_SET_CLOCK, IOCTL_IN, set_clock),
+	IOCTL_ENTRY(KVM_HYPERV_EVENTFD, IOCTL_IN, hyperv_eventfd),
 };
 
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)
