@@ -52,6 +52,9 @@ void vcpu_set_supported_cpuid(struct vcpu *vcpu);
 void vcpu_set_cpuid_bit(struct vcpu *vcpu, uint32_t function, uint32_t index,
 			enum cpuid_register reg, unsigned int bit);
 
+/* KVM_ENABLE_CAP with one argument; 0 or -errno. */
+int __vcpu_enable_cap(struct vcpu *vcpu, uint32_t capability, uint64_t arg);
+
 struct kvm_regs vcpu_regs(struct vcpu *vcpu);
 void vcpu_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs);
 struct kvm_sregs vcpu_sregs(struct vcpu *vcpu);

@@ -302,6 +302,13 @@ void vcpu_set_flat_mode(struct vcpu *vcpu, uint64_t gpa)
 	vcpu_set_regs(vcpu, &regs);
 }
 
+int __vcpu_enable_cap(struct vcpu *vcpu, uint32_t capability, uint64_t arg)
+{
+	struct kvm_enable_cap cap = { .cap = capability, .args = { arg } };
+
+	return __vcpu_ioctl(vcpu, KVM_ENABLE_CAP, &cap);
+}
+
 struct kvm_regs vcpu_regs(struct vcpu *vcpu)
 {
 	struct kvm_regs regs;
