@@ -354,8 +354,12 @@ void clock_vcpu_put(struct lodge_vcpu *vcpu)
 	vcpu->clock->last_cpu = vcpu->cpu;
 }
 
-/* Choose the line, by the table at the head of the file. */
-static void draw_line(struct lodge_vcpu *vcpu, struct pvclock_vcpu_time_info *line)
+/**
+ * clock_draw_line() - choose a vCPU's line, by the table at the head of the file
+ * @vcpu: loaded vCPU
+ * @line: filled but for its version
+ */
+void clock_draw_line(struct lodge_vcpu *vcpu, struct pvclock_vcpu_time_info *line)
 {
 	struct lodge_vm_clock *shared = vcpu->vm->clock;
 	struct lodge_vcpu_clock *clock = vcpu->clock;
@@ -410,7 +414,7 @@ void clock_update_guest(struct lodge_vcpu *vcpu)
 		return;
 
 	memset(&line, 0, sizeof(line));
-	draw_line(vcpu, &line);
+	clock_draw_line(vcpu, &line);
 	/* The guest clears the flag itself once it has taken note. */
 	line.flags |= old.flags & PVCLOCK_GUEST_STOPPED;
 	if (clock->was_stopped)

@@ -11,6 +11,8 @@
 #include "vcpu.h"
 #include "vm.h"
 
+struct pvclock_vcpu_time_info;
+
 /* Host suspend: the host's TSC may restart. Module's syscore callbacks, one CPU, IRQs off. */
 void clock_suspend(void);
 void clock_resume(void);
@@ -27,6 +29,9 @@ void clock_vcpu_destroy(struct lodge_vcpu *vcpu);
 /* Residence. Preemption off; load after vcpu->cpu is set and the backend loaded. */
 void clock_vcpu_load(struct lodge_vcpu *vcpu);
 void clock_vcpu_put(struct lodge_vcpu *vcpu);
+
+/* The line from which the guest's clock follows: TSC, nanoseconds, rate. */
+void clock_draw_line(struct lodge_vcpu *vcpu, struct pvclock_vcpu_time_info *line);
 
 /* Upon LODGE_REQ_CLOCK: vCPU loaded, may sleep. */
 void clock_update_guest(struct lodge_vcpu *vcpu);

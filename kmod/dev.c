@@ -162,6 +162,7 @@ static const struct ioctl_entry dev_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_GET_VCPU_MMAP_SIZE, 0, get_vcpu_mmap_size),
 	IOCTL_ENTRY(KVM_GET_SUPPORTED_CPUID, IOCTL_IN | IOCTL_OUT, get_supported_cpuid),
 	IOCTL_ENTRY(KVM_GET_EMULATED_CPUID, IOCTL_IN | IOCTL_OUT, get_emulated_cpuid),
+	IOCTL_ENTRY(KVM_GET_SUPPORTED_HV_CPUID, IOCTL_IN | IOCTL_OUT, hyperv_get_supported_cpuid),
 	IOCTL_ENTRY(KVM_GET_MSR_INDEX_LIST, IOCTL_IN | IOCTL_OUT, get_msr_index_list),
 	IOCTL_ENTRY(KVM_GET_MSR_FEATURE_INDEX_LIST, IOCTL_IN | IOCTL_OUT,
 		    get_msr_feature_index_list),

@@ -8,6 +8,7 @@
 #include <linux/string.h>
 
 #include "hypercall.h"
+#include "hyperv/hyperv.h"
 #include "regs.h"
 #include "run.h"
 #include "vm.h"
@@ -63,6 +64,8 @@ static int map_gpa_range(struct lodge_vcpu *vcpu)
  */
 int exit_hypercall(struct lodge_vcpu *vcpu)
 {
+	if (hyperv_has_calls(vcpu))
+		return exit_hyperv_call(vcpu);
 	if (argument(vcpu, LODGE_RAX) == KVM_HC_MAP_GPA_RANGE && !lodge_cpl(vcpu) &&
 	    (READ_ONCE(vcpu->vm->hypercall_exits) & BIT(KVM_HC_MAP_GPA_RANGE)))
 		return map_gpa_range(vcpu);

@@ -57,8 +57,8 @@ bool halt_is_over(struct lodge_vcpu *vcpu)
 static bool has_reason_to_wake(struct lodge_vcpu *vcpu)
 {
 	if (READ_ONCE(vcpu->requests) &
-	    (BIT(LODGE_REQ_TIMER) | BIT(LODGE_REQ_NMI) | BIT(LODGE_REQ_INIT_SIPI) |
-	     BIT(LODGE_REQ_ASYNC_PF)))
+	    (BIT(LODGE_REQ_TIMER) | BIT(LODGE_REQ_STIMER) | BIT(LODGE_REQ_NMI) |
+	     BIT(LODGE_REQ_INIT_SIPI) | BIT(LODGE_REQ_ASYNC_PF)))
 		return true;
 	return signal_pending(current) || (waits_for_event(vcpu) && has_event(vcpu));
 }

@@ -9,6 +9,7 @@
 #include <linux/irqflags.h>
 #include <linux/ktime.h>
 #include <linux/kvm_host.h>
+#include <linux/sched/cputime.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/thread_info.h>
@@ -280,4 +281,13 @@ bool host_tsc_is_stable(void)
 u32 host_tsc_khz(void)
 {
 	return tsc_khz;
+}
+
+/* CPU time that the calling thread has had, its guests' included. */
+u64 host_thread_runtime_ns(void)
+{
+	u64 user_ns, system_ns;
+
+	task_cputime_adjusted(current, &user_ns, &system_ns);
+	return user_ns + system_ns;
 }

@@ -43,5 +43,6 @@ void host_emergency_register(void (*leave)(void));
 void host_emergency_unregister(void (*leave)(void));
 bool host_tsc_is_stable(void);
 u32 host_tsc_khz(void);
+u64 host_thread_runtime_ns(void);
 
 #endif /* LODGE_HOST_H */

@@ -78,6 +78,11 @@ int vm_setting_enable(struct lodge_vm *vm, const struct kvm_enable_cap *cap);
 /* capability.c */
 int capability_value(struct lodge_vm *vm, unsigned long number);
 
+/* hyperv_ioctl.c */
+long hyperv_get_supported_cpuid(struct ioctl_args *args);
+long hyperv_enable_cap(struct lodge_vcpu *vcpu, const struct kvm_enable_cap *cap);
+long hyperv_eventfd(struct ioctl_args *args);
+
 /* vcpu_ioctl.c */
 int vcpu_fd_create(struct lodge_vm *vm, u32 id);
 

@@ -84,7 +84,7 @@ int msr_get(struct lodge_vcpu *vcpu, u32 index, u64 *data, bool from_user)
 	entry = find_msr(index);
 	if (!entry)
 		return -ENOENT;
-	if (!from_user && msr_guest_lacks(vcpu, entry))
+	if (!from_user && msr_guest_lacks(vcpu, entry, index))
 		return -EINVAL;
 
 	switch (entry->place) {
@@ -147,7 +147,7 @@ int msr_set(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user)
 	entry = find_msr(index);
 	if (!entry)
 		return -ENOENT;
-	if (!from_user && msr_guest_lacks(vcpu, entry))
+	if (!from_user && msr_guest_lacks(vcpu, entry, index))
 		return -EINVAL;
 
 	switch (entry->write) {

@@ -8,6 +8,7 @@
 
 #include <asm/apicdef.h>
 #include <asm/cpufeature.h>
+#include <asm/hyperv-tlfs.h>
 #include <asm/kvm_para.h>
 #include <asm/msr.h>
 #include <asm/mtrr.h>
@@ -16,6 +17,7 @@
 #include "clock.h"
 #include "cpuid.h"
 #include "ctrl_regs.h"
+#include "hyperv/hyperv.h"
 #include "irqchip/irqchip.h"
 #include "mca.h"
 #include "msr_table.h"
@@ -394,10 +396,14 @@ static int set_nothing(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_u
 /**
  * msr_guest_lacks() - whether a guest was not given what an MSR belongs to
  * @vcpu: vCPU, mutex held
- * @entry: the MSR; some need one of several features
+ * @entry: the MSR, or its row; some need one of several features
+ * @index: which of the row
  */
-bool msr_guest_lacks(struct lodge_vcpu *vcpu, const struct msr_entry *entry)
+bool msr_guest_lacks(struct lodge_vcpu *vcpu, const struct msr_entry *entry, u32 index)
 {
+	if (entry->is_withheld)
+		return entry->is_withheld(vcpu, index);
+
 	switch (entry->first) {
 	case MSR_IA32_SPEC_CTRL:
 		return !guest_has_spec_ctrl(vcpu);
@@ -422,6 +428,8 @@ bool msr_guest_lacks(struct lodge_vcpu *vcpu, const struct msr_entry *entry)
 #define READS(number)	.place = PLACE_CONSTANT, .value = (number)
 #define SAVED		.is_saved = true
 #define CANONICAL	.is_canonical = true
+#define HYPERV_CALLS	.place = PLACE_FUNCTIONS, .get = hyperv_get_msr, .set = hyperv_set_msr, \
+			ANY_BITS, .is_withheld = hyperv_is_msr_withheld
 #define USER_WRITES	.write = WRITE_USER
 #define NO_WRITES	.write = WRITE_NONE
 #define NO_EFFECT	.write = WRITE_IGNORE
@@ -480,6 +488,20 @@ const struct msr_entry msr_table[] = {
 	{ MSR_IA32_TSC_DEADLINE, 1, LAPIC_CALLS, SAVED },
 	{ APIC_BASE_MSR, 0x100, LAPIC_CALLS },
 	{ MSR_IA32_XSS, 1, OWN(zero), NEEDS(XSAVES) },
+	/* Saved as in KVM: of a group the first, by which user space knows that all are there. */
+	{ HV_X64_MSR_GUEST_OS_ID, 4, HYPERV_CALLS, SAVED },	/* up to RESET */
+	{ HV_X64_MSR_VP_RUNTIME, 1, HYPERV_CALLS, SAVED },
+	{ HV_X64_MSR_TIME_REF_COUNT, 4, HYPERV_CALLS, SAVED },	/* up to APIC_FREQUENCY */
+	{ HV_X64_MSR_EOI, 3, HYPERV_CALLS },			/* ICR, TPR */
+	{ HV_X64_MSR_VP_ASSIST_PAGE, 1, HYPERV_CALLS, SAVED },
+	{ HV_X64_MSR_SCONTROL, 1, HYPERV_CALLS, SAVED },
+	{ HV_X64_MSR_SVERSION, 4, HYPERV_CALLS },		/* SIEFP, SIMP, EOM */
+	{ HV_X64_MSR_SINT0, HV_SYNIC_SINT_COUNT, HYPERV_CALLS },
+	{ HV_X64_MSR_STIMER0_CONFIG, 1, HYPERV_CALLS, SAVED },
+	{ HV_X64_MSR_STIMER0_COUNT, 2 * HV_SYNIC_STIMER_COUNT - 1, HYPERV_CALLS },
+	{ HV_X64_MSR_SYNDBG_CONTROL, 5, HYPERV_CALLS, SAVED },	/* up to PENDING_BUFFER */
+	{ HV_X64_MSR_SYNDBG_OPTIONS, 1, HYPERV_CALLS, SAVED },
+	{ HV_X64_MSR_CRASH_P0, 9, HYPERV_CALLS, SAVED },	/* up to TSC_EMULATION_STATUS */
 	{ MSR_KVM_WALL_CLOCK_NEW, 2, CALLS(pvclock), SAVED },
 	{ MSR_KVM_ASYNC_PF_EN, 6, .place = PLACE_FUNCTIONS, .get = pv_get_msr, .set = pv_set_msr,
 	  ANY_BITS, SAVED },

@@ -68,6 +68,7 @@ enum msr_place {
  * @value: by @place
  * @writable: bits that a write may set
  * @exists: if set and false, the MSR does not exist on this host
+ * @is_withheld: instead of @feature: whether the guest was not given this MSR
  * @check: -EINVAL for a value that is not allowed
  * @get: PLACE_FUNCTIONS
  * @set: PLACE_FUNCTIONS, and PLACE_WRITE_ONLY
@@ -84,6 +85,7 @@ struct msr_entry {
 	u64 value;
 	u64 writable;
 	bool (*exists)(void);
+	bool (*is_withheld)(struct lodge_vcpu *vcpu, u32 index);
 	int (*check)(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user);
 	int (*get)(struct lodge_vcpu *vcpu, u32 index, u64 *data);
 	int (*set)(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user);
@@ -98,6 +100,6 @@ u64 msr_host_de_cfg(void);
 int msr_get_lapic(struct lodge_vcpu *vcpu, u32 index, u64 *data);
 int msr_set_lapic(struct lodge_vcpu *vcpu, u32 index, u64 data, bool from_user);
 
-bool msr_guest_lacks(struct lodge_vcpu *vcpu, const struct msr_entry *entry);
+bool msr_guest_lacks(struct lodge_vcpu *vcpu, const struct msr_entry *entry, u32 index);
 
 #endif /* LODGE_MSR_TABLE_H */

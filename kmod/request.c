@@ -80,6 +80,28 @@ static void acknowledge(void *unused)
 }
 
 /**
+ * lodge_request_and_wait() - set a request on a vCPU and wait
+ * @vcpu: target; the calling thread's own needs no waiting for
+ * @request: enum lodge_request
+ *
+ * When it returns the vCPU runs no guest code that it entered before the request was set.
+ * Preemptible or not, IRQs on.
+ */
+void lodge_request_and_wait(struct lodge_vcpu *vcpu, enum lodge_request request)
+{
+	int this_cpu = get_cpu(), cpu;
+
+	lodge_request_set(vcpu, request);
+	/* Unlike a kick: an IPI that is on its way is nothing to wait for. */
+	if (cmpxchg(&vcpu->mode, LODGE_IN_GUEST, LODGE_EXITING) != LODGE_OUTSIDE_GUEST) {
+		cpu = READ_ONCE(vcpu->cpu);
+		if (cpu >= 0 && cpu != this_cpu)
+			smp_call_function_single(cpu, acknowledge, NULL, true);
+	}
+	put_cpu();
+}
+
+/**
  * lodge_request_all_and_wait() - set a request on every vCPU of a VM and wait
  * @vm: the VM
  * @request: enum lodge_request
@@ -93,17 +115,7 @@ void lodge_request_all_and_wait(struct lodge_vm *vm, enum lodge_request request)
 {
 	struct lodge_vcpu *vcpu;
 	unsigned long index;
-	int this_cpu, cpu;
 
-	this_cpu = get_cpu();
-	lodge_for_each_vcpu(vm, index, vcpu) {
-		lodge_request_set(vcpu, request);
-		/* Unlike a kick: an IPI that is on its way is nothing to wait for. */
-		if (cmpxchg(&vcpu->mode, LODGE_IN_GUEST, LODGE_EXITING) == LODGE_OUTSIDE_GUEST)
-			continue;
-		cpu = READ_ONCE(vcpu->cpu);
-		if (cpu >= 0 && cpu != this_cpu)
-			smp_call_function_single(cpu, acknowledge, NULL, true);
-	}
-	put_cpu();
+	lodge_for_each_vcpu(vm, index, vcpu)
+		lodge_request_and_wait(vcpu, request);
 }

@@ -20,6 +20,8 @@
  * @LODGE_REQ_CLOCK: write the paravirtual clock anew
  * @LODGE_REQ_TIMER: the LAPIC timer expired
  * @LODGE_REQ_INIT_SIPI: INIT or SIPI waits in the LAPIC
+ * @LODGE_REQ_STIMER: a synthetic timer expired, is to be armed, or may send its message again
+ * @LODGE_REQ_HYPERV_EXIT: user space is to hear of what the guest told Hyper-V
  * @LODGE_REQ_DIRTY_RING: user space must empty the dirty ring; stays set until it has
  * @LODGE_REQ_INTERCEPTS: settings of the VM that intercepts follow from have changed
  * @LODGE_REQ_DIRTY_LOG: dirty_log_needs_cpu() has another answer
@@ -36,6 +38,8 @@ enum lodge_request {
 	LODGE_REQ_CLOCK,
 	LODGE_REQ_TIMER,
 	LODGE_REQ_INIT_SIPI,
+	LODGE_REQ_STIMER,
+	LODGE_REQ_HYPERV_EXIT,
 	LODGE_REQ_DIRTY_RING,
 	LODGE_REQ_INTERCEPTS,
 	LODGE_REQ_DIRTY_LOG,
@@ -80,6 +84,7 @@ static inline bool lodge_request_take(struct lodge_vcpu *vcpu, enum lodge_reques
 void lodge_vcpu_kick(struct lodge_vcpu *vcpu);
 void lodge_vcpu_wake(struct lodge_vcpu *vcpu);
 void lodge_request(struct lodge_vcpu *vcpu, enum lodge_request request);
+void lodge_request_and_wait(struct lodge_vcpu *vcpu, enum lodge_request request);
 void lodge_request_all_and_wait(struct lodge_vm *vm, enum lodge_request request);
 
 /* Visit every published vCPU of a VM; @index is an unsigned long. Any context. */

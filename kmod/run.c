@@ -20,6 +20,7 @@
 #include "cpuid.h"
 #include "fpu.h"
 #include "host.h"
+#include "hyperv/hyperv.h"
 #include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
 #include "msr.h"
@@ -222,8 +223,13 @@ static void handle_requests(struct lodge_vcpu *vcpu)
 	}
 	if (lodge_request_take(vcpu, LODGE_REQ_TLB_FLUSH_GUEST))
 		lodge_vendor->tlb_flush(vcpu, LODGE_TLB_GUEST);
-	if (lodge_request_take(vcpu, LODGE_REQ_CLOCK))
+	if (lodge_request_take(vcpu, LODGE_REQ_CLOCK)) {
 		clock_update_guest(vcpu);
+		hyperv_clock_changed(vcpu);
+	}
+	/* Their time is the clock's. */
+	if (lodge_request_take(vcpu, LODGE_REQ_STIMER))
+		hyperv_process_timers(vcpu);
 	if (lodge_request_take(vcpu, LODGE_REQ_TIMER))
 		lapic_timer_deliver(vcpu);
 	if (lodge_request_take(vcpu, LODGE_REQ_NMI))
@@ -372,6 +378,8 @@ static int run_once(struct lodge_vcpu *vcpu)
 			return LODGE_RETURN_TO_USER;
 		}
 		if (vcpu->lapic && irqchip_report(vcpu))
+			return LODGE_RETURN_TO_USER;
+		if (lodge_request_take(vcpu, LODGE_REQ_HYPERV_EXIT) && exit_hyperv_tell_user(vcpu))
 			return LODGE_RETURN_TO_USER;
 		handle_requests(vcpu);
 	}

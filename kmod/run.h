@@ -136,9 +136,13 @@ int exit_wrmsr(struct lodge_vcpu *vcpu);
 
 /* exit_hypercall.c */
 int exit_hypercall(struct lodge_vcpu *vcpu);
+
 /* halt.c */
 bool halt_is_over(struct lodge_vcpu *vcpu);
 void halt_wait(struct lodge_vcpu *vcpu);
+/* exit_hyperv.c */
+int exit_hyperv_call(struct lodge_vcpu *vcpu);
+bool exit_hyperv_tell_user(struct lodge_vcpu *vcpu);
 
 /* exit_handlers.c */
 int exit_handle(struct lodge_vcpu *vcpu);

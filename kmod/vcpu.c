@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "cpuid.h"
 #include "fpu.h"
+#include "hyperv/hyperv.h"
 #include "irqchip/irqchip.h"
 #include "lifecycle.h"
 #include "mmu/mmu.h"
@@ -145,6 +146,7 @@ void vcpu_destroy(struct lodge_vcpu *vcpu)
 {
 	dirty_ring_destroy(vcpu);
 	pv_destroy(vcpu);
+	hyperv_vcpu_destroy(vcpu);
 	lapic_destroy(vcpu);
 	msr_destroy(vcpu);
 	clock_vcpu_destroy(vcpu);

@@ -27,6 +27,7 @@ struct lodge_msrs;
 struct lodge_vcpu_clock;
 struct lodge_lapic;
 struct lodge_pv;
+struct lodge_hyperv_vcpu;
 struct lodge_emulator;
 struct lodge_dirty_ring;
 
@@ -155,6 +156,7 @@ struct lodge_vcpu {
 	struct lodge_lapic *lapic;	/* [i] NULL where user space has the LAPICs */
 	bool reports_tpr;		/* [v] KVM_TPR_ACCESS_REPORTING */
 	struct lodge_pv *pv;		/* [i] pointer */
+	struct lodge_hyperv_vcpu *hyperv;	/* [v] set once; NULL until there is a use for it */
 
 	/* Policy, floor 4. */
 	struct lodge_event_queue events;	/* [v] */

@@ -14,6 +14,7 @@
 #include "coalesced.h"
 #include "cpuid.h"
 #include "fpu.h"
+#include "hyperv/hyperv.h"
 #include "ioctl.h"
 #include "irqchip/irqchip.h"
 #include "lifecycle.h"
@@ -69,7 +70,7 @@ static long apply_cpuid(struct lodge_vcpu *vcpu, const struct kvm_cpuid_entry2 *
 		return ret;
 	tell_lapic_features(vcpu);
 	lodge_vendor->update_intercepts(vcpu);
-	return 0;
+	return hyperv_take_cpuid(vcpu);
 }
 
 static long set_cpuid2(struct ioctl_args *args)
@@ -294,7 +295,7 @@ static long enable_cap(struct ioctl_args *args)
 		args->vcpu->cpuid->enforces_pv = cap->args[0];
 		return 0;
 	default:
-		return -EINVAL;
+		return hyperv_enable_cap(args->vcpu, cap);
 	}
 }
 
@@ -360,6 +361,7 @@ static const struct ioctl_entry vcpu_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_GET_DEVICE_ATTR, IOCTL_IN, vcpu_attr_get),
 	IOCTL_ENTRY(KVM_SET_DEVICE_ATTR, IOCTL_IN, vcpu_attr_set),
 	IOCTL_ENTRY(KVM_ENABLE_CAP, IOCTL_IN, enable_cap),
+	IOCTL_ENTRY(KVM_GET_SUPPORTED_HV_CPUID, IOCTL_IN | IOCTL_OUT, hyperv_get_supported_cpuid),
 	IOCTL_ENTRY(KVM_TRANSLATE, IOCTL_IN | IOCTL_OUT, translate),
 };
 

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "coalesced.h"
+#include "hyperv/hyperv.h"
 #include "iobus.h"
 #include "irqchip/irqchip.h"
 #include "lifecycle.h"
@@ -103,6 +104,7 @@ static void vm_destroy(struct lodge_vm *vm)
 	irqchip_destroy(vm);
 	mmu_notifier_teardown(vm);
 	destroy_vcpus(vm);
+	hyperv_vm_destroy(vm);
 	iobus_destroy(vm);
 	ioeventfd_destroy(vm);
 	coalesced_destroy(vm);

@@ -37,6 +37,7 @@ struct lodge_irqchip;
 struct lodge_irq_routing;
 struct lodge_vm_clock;
 struct lodge_msr_filter;
+struct lodge_hyperv;
 struct iobus;
 
 /* As KVM: the answers to KVM_CAP_MAX_VCPUS and KVM_CAP_MAX_VCPU_ID. */
@@ -96,6 +97,7 @@ struct lodge_vm {
 	struct lodge_irqchip *irqchip;	/* [m] set once; NULL without in-kernel LAPICs */
 	struct lodge_irq_routing *routing;	/* written under irq_lock, read under srcu */
 	struct lodge_vm_clock *clock;	/* [i] pointer */
+	struct lodge_hyperv *hyperv;	/* set once, by whoever needs it first; NULL until then */
 
 	s64 halt_poll_max_ns;		/* [m] see halt.c; -1: the module's */
 };

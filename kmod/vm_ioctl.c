@@ -255,6 +255,7 @@ static const struct ioctl_entry vm_ioctls[IOCTL_TABLE_SIZE] = {
 	IOCTL_ENTRY(KVM_X86_SET_MSR_FILTER, IOCTL_IN, set_msr_filter),
 	IOCTL_ENTRY(KVM_GET_CLOCK, IOCTL_OUT, get_clock),
 	IOCTL_ENTRY(KVM_SET_CLOCK, IOCTL_IN, set_clock),
+	IOCTL_ENTRY(KVM_HYPERV_EVENTFD, IOCTL_IN, hyperv_eventfd),
 };
 
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long value)

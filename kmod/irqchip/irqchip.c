@@ -16,6 +16,7 @@
 #include "models.h"
 #include "pit_device.h"
 #include "routing.h"
+#include "sint.h"
 
 static void unregister_devices(struct lodge_vm *vm, struct lodge_irqchip *irqchip)
 {
@@ -221,6 +222,8 @@ static int set_route(struct lodge_vm *vm, const struct route *route,
 		return pic_set_line(&irqchip->pic, route->pin, source, level);
 	case ROUTE_IOAPIC:
 		return ioapic_set_line(&irqchip->ioapic, route->pin, source, level);
+	case ROUTE_SINT:
+		return level ? sint_raise_by_route(vm, route->vp_index, route->pin) : -1;
 	default:
 		return level ? apic_bus_send(vm, NULL, &route->message) : -1;
 	}
@@ -321,7 +324,11 @@ int irqchip_accept(struct lodge_vcpu *vcpu)
 	if (has_pic_irq(vcpu))
 		return pic_acknowledge(&vcpu->vm->irqchip->pic);
 	vector = irqchip_next_vector(vcpu);
-	if (vector >= 0)
+	if (vector < 0)
+		return vector;
+	if (unlikely(vcpu->lapic->sints) && sint_is_auto_eoi(vcpu, vector))
+		lapic_acknowledge_ended(&vcpu->lapic->model, vector);
+	else
 		lapic_acknowledge(&vcpu->lapic->model, vector);
 	return vector;
 }
@@ -378,6 +385,25 @@ void irqchip_pins_ended(struct lodge_vm *vm, u32 first_pin, u32 mask)
 		pit_tick_ended(pit);
 	if (!list_empty(&vm->irqchip->watchers))
 		tell_watchers(vm, (u64)mask << first_pin);
+}
+
+/* The guest is done with an interrupt of a synthetic source. */
+void irqchip_sint_ended(struct lodge_vm *vm, u32 vp_index, u32 sint)
+{
+	const struct lodge_irq_routing *routing;
+	struct irqchip_watcher *watcher;
+	int srcu;
+
+	if (list_empty(&vm->irqchip->watchers))
+		return;
+	srcu = srcu_read_lock(&vm->srcu);
+	routing = READ_ONCE(vm->routing);
+	list_for_each_entry_srcu(watcher, &vm->irqchip->watchers, list,
+				 srcu_read_lock_held(&vm->srcu)) {
+		if (routing_leads_to_sint(routing, watcher->gsi, vp_index, sint))
+			watcher->ended(watcher);
+	}
+	srcu_read_unlock(&vm->srcu, srcu);
 }
 
 void irqchip_pins_unmasked(struct lodge_vm *vm, u32 first_pin, u32 mask)

@@ -472,6 +472,73 @@ int lapic_set_vapic(struct lodge_vcpu *vcpu, gpa_t gpa);
 /* After each exit of a vCPU with LAPIC: take the TPR over; before each entry: the reverse. */
 void lapic_vapic_load(struct lodge_vcpu *vcpu);
 void lapic_vapic_store(struct lodge_vcpu *vcpu);
+/**
+ * lapic_raise_vector() - an interrupt for one LAPIC that no message brings
+ * @vcpu: vCPU with LAPIC
+ * @vector: which; edge-triggered
+ *
+ * Any context.
+ *
+ * Return: 1 if it was accepted, 0 if software has the LAPIC disabled or the vector is no
+ * legal one.
+ */
+int lapic_raise_vector(struct lodge_vcpu *vcpu, u8 vector);
+
+/**
+ * lapic_command_read() - read ICR or TPR, whatever mode the LAPIC is in
+ * @vcpu: vCPU with LAPIC
+ * @offset: the register's, in the page
+ * @value: filled
+ *
+ * Return: 0; -EINVAL for a register that cannot be read.
+ */
+int lapic_command_read(struct lodge_vcpu *vcpu, u32 offset, u64 *value);
+
+/**
+ * lapic_command_write() - write EOI, ICR or TPR, whatever mode the LAPIC is in
+ * @vcpu: vCPU with LAPIC
+ * @offset: the register's, in the page
+ * @value: new value; the ICR's has the destination in the upper half, as the mode puts it
+ *
+ * Return: 0; -EINVAL (#GP) for reserved bits.
+ */
+int lapic_command_write(struct lodge_vcpu *vcpu, u32 offset, u64 value);
+
+/* sint.c: synthetic interrupt sources. Own thread unless said otherwise. */
+
+/**
+ * sint_activate() - give a LAPIC its sources, all masked
+ * @vcpu: vCPU with LAPIC
+ * @vp_index: by which routes name it
+ *
+ * Harmless if it has them.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int sint_activate(struct lodge_vcpu *vcpu, u32 vp_index);
+void sint_set_vp_index(struct lodge_vcpu *vcpu, u32 vp_index);
+
+/* Register @sint, below HV_SYNIC_SINT_COUNT. Masked if not active; written only if active. */
+u64 sint_read(struct lodge_vcpu *vcpu, unsigned int sint);
+void sint_write(struct lodge_vcpu *vcpu, unsigned int sint, u64 value);
+
+/**
+ * sint_raise() - raise the interrupt of a source
+ * @vcpu: any vCPU
+ * @sint: any number
+ *
+ * Any context.
+ *
+ * Return: as lapic_raise_vector(); -ENOENT if the source is masked; -EINVAL if there is no such
+ * source or the vCPU has none.
+ */
+int sint_raise(struct lodge_vcpu *vcpu, unsigned int sint);
+
+/* The guest is done with what a source told it (as an EOI says, or the end of a message). */
+void sint_ended(struct lodge_vcpu *vcpu, unsigned int sint);
+
+/* Mask of sources that were ended since the last call; LODGE_REQ_STIMER tells of them. */
+u16 sint_take_ended(struct lodge_vcpu *vcpu);
 
 /* lapic_timer.c: expiry sets LODGE_REQ_TIMER and kicks. */
 

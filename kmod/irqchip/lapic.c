@@ -595,6 +595,16 @@ void lapic_acknowledge(struct lapic *lapic, u8 vector)
 }
 
 /**
+ * lapic_acknowledge_ended() - the guest takes an interrupt that ends by that
+ * @lapic: the LAPIC; the own thread
+ * @vector: what lapic_deliverable() said
+ */
+void lapic_acknowledge_ended(struct lapic *lapic, u8 vector)
+{
+	clear_bit(vector % 32, bank_word(lapic, APIC_IRR, vector));
+}
+
+/**
  * lapic_accepts_pic() - does the PIC's interrupt reach this CPU?
  * @lapic: any LAPIC
  *

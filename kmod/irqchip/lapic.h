@@ -140,6 +140,7 @@ int lapic_isr_highest(const struct lapic *lapic);
 int lapic_deliverable(const struct lapic *lapic);
 void lapic_acknowledge(struct lapic *lapic, u8 vector);
 int lapic_in_service(const struct lapic *lapic, bool *is_level);
+void lapic_acknowledge_ended(struct lapic *lapic, u8 vector);
 
 bool lapic_is_on(const struct lapic *lapic);
 bool lapic_accepts_pic(const struct lapic *lapic);

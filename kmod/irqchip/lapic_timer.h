@@ -11,6 +11,8 @@
 
 #include "lapic.h"
 
+struct lapic_sints;
+
 /**
  * struct lapic_timer - the timer
  * @hrtimer: runs while an expiry is to come; changed by the own thread only
@@ -51,6 +53,7 @@ struct lodge_lapic {
 	u64 tpr_rip;
 	bool tpr_is_written;
 	u8 ended;
+	struct lapic_sints *sints;	/* NULL until they are activated */
 };
 
 void lapic_timer_create(struct lodge_lapic *lapic);

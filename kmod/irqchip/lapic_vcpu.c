@@ -15,6 +15,7 @@
 #include "lapic_timer.h"
 #include "models.h"
 #include "routing.h"
+#include "sint.h"
 
 static bool is_bsp(struct lodge_vcpu *vcpu)
 {
@@ -51,6 +52,8 @@ static void broadcast_eoi(struct lodge_vcpu *vcpu, u8 vector, bool is_level)
 	struct ioapic *ioapic = &vcpu->vm->irqchip->ioapic;
 	u32 pins;
 
+	if (unlikely(vcpu->lapic->sints))
+		sint_vector_ended(vcpu, vector);
 	if (vcpu->vm->irqchip->is_split) {
 		if (user_ioapic_waits(vcpu, vector)) {
 			vcpu->lapic->ended = vector;
@@ -120,6 +123,7 @@ void lapic_destroy(struct lodge_vcpu *vcpu)
 	if (!vcpu->lapic)
 		return;
 	hrtimer_cancel(&vcpu->lapic->timer.hrtimer);
+	kfree(vcpu->lapic->sints);
 	kfree(vcpu->lapic);
 	vcpu->lapic = NULL;
 }
@@ -315,8 +319,12 @@ bool lapic_can_skip_eoi(struct lodge_vcpu *vcpu)
 	bool is_level;
 	int vector = lapic_in_service(model, &is_level);
 
-	return vector >= 0 && !is_level && lapic_irr_highest(model) < 0 &&
-	       !ioapic_watches(&vcpu->vm->irqchip->ioapic, vector);
+	/* Whoever waits for this very EOI has to hear of it. */
+	if (vector < 0 || is_level || lapic_irr_highest(model) >= 0 || vcpu->lapic->sints)
+		return false;
+	if (vcpu->vm->irqchip->is_split)
+		return !user_ioapic_waits(vcpu, vector);
+	return !ioapic_watches(&vcpu->vm->irqchip->ioapic, vector);
 }
 
 void lapic_end_interrupt(struct lodge_vcpu *vcpu)
@@ -381,4 +389,56 @@ void lapic_raise_sipi(struct lodge_vcpu *vcpu)
 void lapic_set_sipi_vector(struct lodge_vcpu *vcpu, u8 vector)
 {
 	WRITE_ONCE(vcpu->lapic->model.sipi_vector, vector);
+}
+
+int lapic_raise_vector(struct lodge_vcpu *vcpu, u8 vector)
+{
+	struct lapic_message message = {
+		.vector = vector,
+		.delivery = LAPIC_DELIVERY_FIXED,
+		.shorthand = LAPIC_TO_SELF,
+		.is_asserted = true,
+	};
+
+	return apic_bus_deliver(vcpu, NULL, &message);
+}
+
+int lapic_command_read(struct lodge_vcpu *vcpu, u32 offset, u64 *value)
+{
+	struct lapic *model = &vcpu->lapic->model;
+	u32 low;
+	int ret;
+
+	/* Its halves are kept apart in either mode. */
+	if (offset == APIC_ICR) {
+		*value = lapic_reg(model, APIC_ICR) | (u64)lapic_reg(model, APIC_ICR2) << 32;
+		return 0;
+	}
+	ret = lapic_register_read(model, offset, &low);
+	if (!ret)
+		*value = low;
+	return ret;
+}
+
+int lapic_command_write(struct lodge_vcpu *vcpu, u32 offset, u64 value)
+{
+	struct lapic *model = &vcpu->lapic->model;
+	struct lapic_effect effect = {};
+	int ret;
+
+	if (offset == APIC_ICR && (model->base & X2APIC_ENABLE)) {
+		ret = lapic_icr_write(model, value, &effect);
+	} else if (offset == APIC_ICR) {
+		lapic_set_reg(model, APIC_ICR2, (value >> 32) & 0xff000000);
+		ret = lapic_register_write(model, APIC_ICR, value, &effect);
+	} else if (value >> 32) {
+		ret = -EINVAL;
+	} else {
+		/* x2APIC mode takes no EOI but zero, and no TPR above 255. */
+		ret = lapic_register_write(model, offset, offset == APIC_EOI ? 0 : value & 0xff,
+					   &effect);
+	}
+	if (!ret)
+		carry_out(vcpu, &effect);
+	return ret;
 }

@@ -49,6 +49,7 @@ struct lodge_irqchip {
  * unmasked: these pins were masked until now.
  */
 void irqchip_pins_ended(struct lodge_vm *vm, u32 first_pin, u32 mask);
+void irqchip_sint_ended(struct lodge_vm *vm, u32 vp_index, u32 sint);
 void irqchip_pins_unmasked(struct lodge_vm *vm, u32 first_pin, u32 mask);
 void irqchip_wake_for_pic(struct lodge_vm *vm);
 void irqchip_routing_changed(struct lodge_vm *vm, const struct lodge_irq_routing *routing);

@@ -93,6 +93,13 @@ static int route_fill(struct lodge_vm *vm, struct route *route,
 
 	if (entry->type == KVM_IRQ_ROUTING_MSI)
 		return route_fill_msi(vm, route, entry);
+	if (entry->type == KVM_IRQ_ROUTING_HV_SINT && !entry->flags) {
+		/* Whether there is such a source is found out when it is signalled, as in KVM. */
+		route->kind = ROUTE_SINT;
+		route->vp_index = entry->u.hv_sint.vcpu;
+		route->pin = min_t(u32, entry->u.hv_sint.sint, U8_MAX);
+		return 0;
+	}
 	if (entry->type != KVM_IRQ_ROUTING_IRQCHIP || entry->flags || !has_pins(vm))
 		return -EINVAL;
 
@@ -115,10 +122,10 @@ static int route_fill(struct lodge_vm *vm, struct route *route,
 	}
 }
 
-/* May a GSI have both routes? One per chip, and an MSI alone. */
+/* May a GSI have both routes? One per chip, and what is no chip's pin alone. */
 static bool can_coexist(const struct route *a, const struct route *b)
 {
-	if (a->kind == ROUTE_MSI || b->kind == ROUTE_MSI)
+	if (a->kind >= ROUTE_MSI || b->kind >= ROUTE_MSI)
 		return false;
 	if (a->kind != b->kind)
 		return true;
@@ -254,6 +261,19 @@ u64 routing_pins_of(const struct lodge_irq_routing *routing, u32 gsi)
 			pins |= BIT_ULL(IRQCHIP_IOAPIC_PIN0 + route->pin);
 	}
 	return pins;
+}
+
+/* Does a GSI lead to this source of this vCPU? */
+bool routing_leads_to_sint(const struct lodge_irq_routing *routing, u32 gsi, u32 vp_index,
+			   u32 sint)
+{
+	const struct route *route;
+	u32 nr;
+
+	/* It has one such route or none. */
+	route = routing_lookup(routing, gsi, &nr);
+	return nr && route->kind == ROUTE_SINT && route->vp_index == vp_index &&
+	       route->pin == sint;
 }
 
 static void publish_locked(struct lodge_vm *vm, struct lodge_irq_routing *table)

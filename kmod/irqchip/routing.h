@@ -11,20 +11,25 @@ enum route_kind {
 	ROUTE_PIC,
 	ROUTE_IOAPIC,
 	ROUTE_MSI,
+	ROUTE_SINT,
 };
 
 /**
  * struct route - where one GSI goes
  * @gsi: which
  * @kind: enum route_kind
- * @pin: of the PIC pair or the IOAPIC
+ * @pin: of the PIC pair or the IOAPIC; for ROUTE_SINT the source
  * @message: for ROUTE_MSI
+ * @vp_index: for ROUTE_SINT
  */
 struct route {
 	u16 gsi;
 	u8 kind;
 	u8 pin;
-	struct lapic_message message;
+	union {
+		struct lapic_message message;
+		u32 vp_index;
+	};
 };
 
 /**
@@ -50,6 +55,8 @@ bool routing_msi_message(struct lodge_vm *vm, const struct kvm_msi *msi,
 			 struct lapic_message *message);
 struct lodge_irq_routing *routing_build(struct lodge_vm *vm,
 					const struct kvm_irq_routing_entry *entries, u32 nr);
+bool routing_leads_to_sint(const struct lodge_irq_routing *routing, u32 gsi, u32 vp_index,
+			   u32 sint);
 u64 routing_pins_of(const struct lodge_irq_routing *routing, u32 gsi);
 
 #endif /* LODGE_IRQCHIP_ROUTING_H */

@@ -26,6 +26,8 @@ static struct lodge_vm vm;
 	{ .gsi = (g), .type = KVM_IRQ_ROUTING_IRQCHIP, .u.irqchip = { (chip), (p) } }
 #define MSI(g, address, value) \
 	{ .gsi = (g), .type = KVM_IRQ_ROUTING_MSI, .u.msi = { (address), 0, (value) } }
+#define SINT(g, vp_index, number) \
+	{ .gsi = (g), .type = KVM_IRQ_ROUTING_HV_SINT, .u.hv_sint = { (vp_index), (number) } }
 
 static const struct {
 	const char *name;
@@ -48,6 +50,9 @@ static const struct {
 	{ "msi_beside_pin", false, 2, { PIN(5, 2, 1), MSI(5, 0, 0) } },
 	{ "pin_beside_msi", false, 2, { MSI(5, 0, 0), PIN(5, 2, 1) } },
 	{ "msi_twice", false, 2, { MSI(5, 0, 0), MSI(5, 0, 0) } },
+	{ "sint", true, 2, { SINT(5, 1, 2), SINT(6, ~0u, ~0u) } },
+	{ "sint_twice", false, 2, { SINT(5, 1, 2), SINT(5, 1, 3) } },
+	{ "sint_beside_pin", false, 2, { PIN(5, 2, 1), SINT(5, 1, 2) } },
 	{ "one_pin_for_two_gsis", true, 2, { PIN(5, 2, 1), PIN(6, 2, 1) } },
 	{ "unknown_type", false, 1, { { .gsi = 1, .type = 9 } } },
 	{ "msi_flag", true, 1, { { .gsi = 1, .type = KVM_IRQ_ROUTING_MSI,
@@ -74,7 +79,7 @@ static void test_lookup(void)
 {
 	static const struct kvm_irq_routing_entry entries[] = {
 		MSI(40, 0xfee12000, 0x4055), PIN(4, 2, 4), PIN(0, 2, 2), PIN(4, 0, 4), PIN(0, 0, 0),
-		PIN(9, 1, 1),
+		PIN(9, 1, 1), SINT(12, 700, 3),
 	};
 	struct lodge_irq_routing *routing;
 	const struct route *route;
@@ -90,6 +95,11 @@ static void test_lookup(void)
 	route = routing_lookup(routing, 40, &nr);
 	passed &= nr == 1 && route->kind == ROUTE_MSI && route->message.dest == 0x12 &&
 		  route->message.vector == 0x55;
+	passed &= routing_leads_to_sint(routing, 12, 700, 3) &&
+		  !routing_leads_to_sint(routing, 12, 700, 4) &&
+		  !routing_leads_to_sint(routing, 12, 701, 3) &&
+		  !routing_leads_to_sint(routing, 40, 700, 3) &&
+		  !routing_leads_to_sint(routing, 13, 700, 3) && !routing_pins_of(routing, 12);
 	routing_lookup(routing, 5, &nr);
 	passed &= nr == 0;
 	routing_lookup(routing, 41, &nr);
