@@ -13,7 +13,7 @@ endif
 export KDIR VENDOR
 
 # What "make check" needs for the test hosts, by VENDOR.
-PACKAGES_amd := amd
+PACKAGES_amd := amd clients
 PACKAGES_intel := intel
 PACKAGES_debug := amd kernel
 HOST_PACKAGES = $(foreach host,$(or $(VENDOR),amd intel debug),$(PACKAGES_$(host)))

@@ -424,7 +424,8 @@ static void add_leaf(u32 function)
 		if (passed) {
 			host_cpuid(function, index, &host);
 			for (reg = REG_EAX; reg <= REG_EDX; reg++)
-				*cpuid_entry_reg(entry, reg) = *cpuid_entry_reg(&host, reg) & passed->mask[reg];
+				*cpuid_entry_reg(entry, reg) = *cpuid_entry_reg(&host, reg) &
+							       passed->mask[reg];
 		}
 		fill_words(entry);
 		adjust_entry(entry);

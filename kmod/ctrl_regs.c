@@ -95,17 +95,26 @@ void ctrl_reload_pdptes(struct lodge_vcpu *vcpu)
  * @vcpu: loaded vCPU
  * @pdptes: filled, zeros where memory cannot be read
  *
+ * What a CPU that reads them from memory has noted there (emulated ones note accesses) is not
+ * part of them.
+ *
  * Return: whether the paging mode has any.
  */
 bool ctrl_get_pdptes(struct lodge_vcpu *vcpu, u64 pdptes[4])
 {
 	const struct lodge_x86_state *state = lodge_regs_get(vcpu, LODGE_STATE_CRS);
+	int i;
 
 	if (!uses_pdptes(state->cr0, state->cr4, state->efer))
 		return false;
-	if (!lodge_caps.has_pdptes)
-		ctrl_reload_pdptes(vcpu);
-	memcpy(pdptes, state->pdptrs, sizeof(state->pdptrs));
+	if (lodge_caps.has_pdptes) {
+		memcpy(pdptes, state->pdptrs, sizeof(state->pdptrs));
+		return true;
+	}
+	if (guest_read(vcpu->vm, state->cr3 & CR3_PAE_ADDRESS, pdptes, sizeof(state->pdptrs)))
+		memset(pdptes, 0, sizeof(state->pdptrs));
+	for (i = 0; i < NR_PDPTES; i++)
+		pdptes[i] &= ~PDPTE_RESERVED;
 	return true;
 }
 

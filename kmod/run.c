@@ -265,7 +265,7 @@ static void note_exit(struct lodge_vcpu *vcpu)
 		vcpu->cr8 = exit->cr8;
 	else if (unlikely(exit->cr8 != lapic_get_cr8(vcpu)))
 		lapic_set_cr8(vcpu, exit->cr8);
-	if (vcpu->lapic)
+	if (unlikely(vcpu->vapic))
 		lapic_vapic_load(vcpu);
 	if (vcpu->events.injected.class || exit->interrupted.class)
 		event_requeue(vcpu, &exit->interrupted);
@@ -393,7 +393,7 @@ static int run_once(struct lodge_vcpu *vcpu)
 		return LODGE_RESUME_GUEST;
 	if (unlikely(vcpu->debug.control & KVM_GUESTDBG_SINGLESTEP))
 		guest_debug_choose_step(vcpu);
-	if (vcpu->lapic)
+	if (unlikely(vcpu->vapic))
 		lapic_vapic_store(vcpu);
 	return enter_guest(vcpu);
 }

@@ -376,6 +376,7 @@ static void flags_on_the_stack(void)
 extern char guest_enters[], guest_int_behind[], guest_fault[],
 	    guest_fault_behind[];
 
+/* The saved RFLAGS.RF holds off breakpoints on the instruction behind it. */
 static void guest_skip_ud2(struct guest_regs *regs)
 {
 	guest_record(regs);
@@ -389,7 +390,7 @@ static void guest_enters_handlers(void)
 	asm volatile("guest_enters: nop\n"
 		     "int $0x80\n"
 		     "guest_int_behind: nop\n"
-		     "guest_fault: ud2\n"
+		     "guest_fault: ud2\n nop\n"
 		     "guest_fault_behind: nop" : : : "memory");
 	GUEST_SYNC(guest_count);
 }
@@ -570,7 +571,8 @@ static void real_mode(void)
 {
 	struct vm *vm = vm_create();
 	struct vcpu *vcpu = vcpu_create(vm, 0);
-	uint16_t vector[2] = { 0x100, GPA_SNIPPET >> 4 };
+	/* Segment 0: in another QEMU's emulation ends upon the step's breakpoint. */
+	uint16_t vector[2] = { GPA_SNIPPET + 0x100, 0 };
 	uint8_t iret = 0xcf;
 
 	vm_copy_in(vm, GPA_SNIPPET, real_code, sizeof(real_code));

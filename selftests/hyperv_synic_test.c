@@ -37,11 +37,14 @@ static void guest_begin(void)
 	guest_hyperv_begin();
 }
 
-/* Interrupts go on; what waits comes behind the instruction after STI. */
+/* Interrupts go on, for what waits to come: behind the instruction after STI at the earliest. */
 static void guest_take_pending(void)
 {
+	unsigned int i;
+
 	sti();
-	cpu_relax();
+	for (i = 0; i < 1000; i++)
+		cpu_relax();
 }
 
 static struct vcpu *start(struct vm *vm, void (*entry)(void), uint32_t capability)

@@ -124,11 +124,13 @@ static struct vcpu *start(void)
 	struct vm *vm = vm_create_with_irqchip();
 	struct vcpu *vcpu = vcpu_add_hyperv(vm, 0, guest_use_page);
 	struct kvm_clock_data clock = {};
+	uint64_t sequence = vcpu_run_sync(vcpu, 1).args[1];
 
+	/* KVM knows only once a vCPU has run. */
 	vm_ioctl(vm, KVM_GET_CLOCK, &clock);
 	if (!(clock.flags & KVM_CLOCK_TSC_STABLE))
 		test_skip("the host's TSC is not stable");
-	TEST_ASSERT(vcpu_run_sync(vcpu, 1).args[1], "no sequence number");
+	TEST_ASSERT(sequence, "no sequence number");
 	return vcpu;
 }
 

@@ -58,7 +58,7 @@ is() {		# condition for test
 
 show() {	# name of a machine: the tail of what it said, as a diagnosis
 	for log in "$work/$1.serial" "$work/$1.err"; do
-		tail -n 25 "$log" 2>/dev/null | tr -cd '\n[:print:]' | sed 's/^/# /'
+		tail -n 25 "$log" 2>/dev/null | tr -cd '\n -~' | sed 's/^/# /'
 	done
 }
 
@@ -143,7 +143,8 @@ start() {	# name, QEMU's arguments
 
 
 tell() {	# name, monitor command
-	echo "$2" >"$work/$1.mon"
+	# Opened for both, or it would wait for a QEMU that has ended.
+	echo "$2" 1<>"$work/$1.mon"
 }
 
 # Until the pattern stands in the file, or the machine has ended, or time is over.
@@ -268,7 +269,7 @@ case_plug() {
 	start plug -machine q35 -smp 1,maxcpus=2 -no-reboot -kernel "$kernel" \
 		-initrd "$work/guest.cpio" -append "console=ttyS0 quiet job=plug"
 	await plug serial "plug waits"
-	tell plug "device_add host-x86_64-cpu,id=second,socket-id=1,core-id=0,thread-id=0"
+	tell plug "device_add host-x86_64-cpu,id=second,socket-id=0,core-id=1,thread-id=0"
 	ended plug
 	result "$(is $status = 0)" "plug: powers off with status 0"
 	result "$(has "$work/plug.serial" '^plug cpus 2')" "plug: the second CPU runs"
@@ -276,7 +277,7 @@ case_plug() {
 }
 
 rounds() {	# name
-	grep -ac '^round ' "$work/$1.serial" 2>/dev/null
+	cat "$work/$1.serial" 2>/dev/null | grep -ac '^round '
 }
 
 # More rounds than before, and none that has found damaged memory.
@@ -318,6 +319,7 @@ case_snapshot() {
 case_to_file() {
 	memory_guest saved
 	await saved serial '^round 3'
+	tell saved stop
 	tell saved "migrate \"exec:cat >$work/state\""
 	tell saved "info migrate"
 	await saved monitor 'Migration status: completed' 120

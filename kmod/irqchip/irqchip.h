@@ -469,7 +469,7 @@ void lapic_set_sipi_vector(struct lodge_vcpu *vcpu, u8 vector);
  */
 int lapic_set_vapic(struct lodge_vcpu *vcpu, gpa_t gpa);
 
-/* After each exit of a vCPU with LAPIC: take the TPR over; before each entry: the reverse. */
+/* With vcpu->vapic, after each exit: take the TPR over; before each entry: the reverse. */
 void lapic_vapic_load(struct lodge_vcpu *vcpu);
 void lapic_vapic_store(struct lodge_vcpu *vcpu);
 /**

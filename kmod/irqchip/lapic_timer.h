@@ -40,7 +40,6 @@ struct lapic_timer {
  * @model: the registers
  * @vcpu: whose
  * @timer: its timer
- * @vapic: where in its memory the guest keeps the TPR, 0 if it does not
  * @tpr_rip: the last instruction that used the TPR's register, where that is reported
  * @tpr_is_written: it wrote it
  * @ended: the last vector of which user space's IOAPIC is to be told that it was ended
@@ -49,7 +48,6 @@ struct lodge_lapic {
 	struct lapic model;
 	struct lodge_vcpu *vcpu;
 	struct lapic_timer timer;
-	gpa_t vapic;
 	u64 tpr_rip;
 	bool tpr_is_written;
 	u8 ended;

@@ -134,7 +134,7 @@ void lapic_reset(struct lodge_vcpu *vcpu, bool is_init)
 
 	lapic_model_reset(&lapic->model, is_bsp(vcpu), opens_lint0(vcpu), is_init);
 	lapic_timer_reset(lapic);
-	lapic->vapic = 0;
+	vcpu->vapic = 0;
 	if (!is_init)
 		vcpu->apic_base = lapic->model.base;
 	apic_bus_rebuild(vcpu->vm);

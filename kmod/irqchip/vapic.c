@@ -22,7 +22,7 @@ int lapic_set_vapic(struct lodge_vcpu *vcpu, gpa_t gpa)
 	if (gpa && (!gpa_is_ram(vm, gpa, true) ||
 		    !gpa_is_ram(vm, gpa + sizeof(u32) - 1, true)))
 		return -EINVAL;
-	vcpu->lapic->vapic = gpa;
+	vcpu->vapic = gpa;
 	return 0;
 }
 
@@ -31,8 +31,7 @@ void lapic_vapic_load(struct lodge_vcpu *vcpu)
 	u32 shared;
 
 	/* Memory that user space has taken away since tells nothing. */
-	if (!vcpu->lapic->vapic ||
-	    guest_read(vcpu->vm, vcpu->lapic->vapic, &shared, sizeof(shared)))
+	if (guest_read(vcpu->vm, vcpu->vapic, &shared, sizeof(shared)))
 		return;
 	lapic_set_reg(&vcpu->lapic->model, APIC_TASKPRI, shared & 0xff);
 }
@@ -42,12 +41,12 @@ void lapic_vapic_store(struct lodge_vcpu *vcpu)
 	const struct lapic *lapic = &vcpu->lapic->model;
 	u32 shared, isr, irr;
 
-	if (!vcpu->lapic->vapic || !(vcpu->apic_base & MSR_IA32_APICBASE_ENABLE))
+	if (!(vcpu->apic_base & MSR_IA32_APICBASE_ENABLE))
 		return;
 	isr = max(lapic_isr_highest(lapic), 0);
 	irr = max(lapic_irr_highest(lapic), 0);
 	shared = (lapic_reg(lapic, APIC_TASKPRI) & 0xff) | (isr & 0xf0) << 8 | irr << 24;
-	guest_write(vcpu, vcpu->lapic->vapic, &shared, sizeof(shared));
+	guest_write(vcpu, vcpu->vapic, &shared, sizeof(shared));
 }
 
 /**
