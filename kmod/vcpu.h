@@ -154,7 +154,7 @@ struct lodge_vcpu {
 	struct lodge_msrs *msrs;	/* [i] pointer */
 	struct lodge_vcpu_clock *clock;	/* [i] pointer */
 	struct lodge_lapic *lapic;	/* [i] NULL where user space has the LAPICs */
-	gpa_t vapic;			/* [v] where the guest keeps its TPR, 0 for the LAPIC only */
+	gpa_t vapic;			/* [v] where the guest keeps its TPR; 0: in the LAPIC */
 	bool reports_tpr;		/* [v] KVM_TPR_ACCESS_REPORTING */
 	struct lodge_pv *pv;		/* [i] pointer */
 	struct lodge_hyperv_vcpu *hyperv;	/* [v] set once; NULL until there is a use for it */

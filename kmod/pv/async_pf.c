@@ -211,7 +211,8 @@ int async_pf_set(struct lodge_vcpu *vcpu, u64 value)
 	if ((value & KVM_ASYNC_PF_DELIVERY_AS_PF_VMEXIT) &&
 	    !cpuid_allows_pv(vcpu, KVM_FEATURE_ASYNC_PF_VMEXIT))
 		return -EINVAL;
-	if ((value & KVM_ASYNC_PF_DELIVERY_AS_INT) && !cpuid_allows_pv(vcpu, KVM_FEATURE_ASYNC_PF_INT))
+	if ((value & KVM_ASYNC_PF_DELIVERY_AS_INT) &&
+	    !cpuid_allows_pv(vcpu, KVM_FEATURE_ASYNC_PF_INT))
 		return -EINVAL;
 	if (!vcpu->lapic)
 		return value ? -EINVAL : 0;
