@@ -327,6 +327,15 @@ case_to_file() {
 	tell saved quit
 	ended saved
 	memory_guest restored -incoming "exec:cat $work/state"
+	# Once it is there it is stopped, as it was when it was saved.
+	waited=0
+	while [ $waited -lt $((60 * slowness)) ]; do
+		tell restored "info status"
+		sleep 1
+		[ "$(has "$work/restored.monitor" 'VM status: paused[^ ]*$')" = false ] || break
+		waited=$((waited + 1))
+	done
+	tell restored cont
 	result "$(goes_on restored 0)" "to_file: the guest goes on in another QEMU"
 	tell restored quit
 	ended restored
